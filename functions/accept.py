@@ -1,0 +1,89 @@
+"""`POST /sms`: CleverTap's requests (API Gateway HTTP API, payload 2.0)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import wiring
+from bridge.clevertap.credentials import read_credentials
+from bridge.clevertap.requests import read_messages, read_records
+from bridge.intake import Fate, Intake, Taken
+from bridge.message import AccountError, NothingAccepted, RequestError
+from bridge.telemetry import Tally, logger
+from bridge.times import Deadline
+from http_api import HttpResponse, body_of, headers_of, response
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from bridge.accounts import Account
+
+SPARE_SECONDS = 0.5  # of the function's time, to give the answer
+RETRY_AFTER_SECONDS = 60
+
+intake = Intake(wiring.delivery(), wiring.send_log(), wiring.dispatch_queue(), time.time)
+accounts = wiring.accounts()
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> HttpResponse:
+    """Answer one request of CleverTap's, whatever it holds."""
+    tally, started = Tally(), time.monotonic()
+    end = Deadline.within(context.get_remaining_time_in_millis() / 1_000 - SPARE_SECONDS, time.monotonic)
+    try:
+        account = accounts.authenticate(read_credentials(headers_of(event)))
+    except (RequestError, AccountError) as error:
+        return _logged(_refusal(error), "refused", reason=str(error))
+    try:
+        answer = _take(body_of(event), account, context.aws_request_id, end, tally)
+    except (RequestError, NothingAccepted) as error:
+        answer = _refusal(error)
+    tally.latencies[account.id, "AcceptLatency"].append((time.monotonic() - started) * 1_000)
+    tally.emit()
+    return _logged(answer, "accepted", account=account.id, counts=tally.summary(), verdicts=tally.verdicts)
+
+
+def _take(body: bytes, account: Account, worker: str, end: Deadline, tally: Tally) -> HttpResponse:
+    readings = read_messages(read_records(body), account, time.time())
+    if not readings.single:
+        return _answer_many(intake.take_many(readings, account, worker, end, tally))
+    if readings.messages:
+        return _answer_one(intake.take_one(readings.messages[0], account, worker, end, tally))
+    return _answer_one(intake.reject_one(readings.rejections[0], account, end, tally))
+
+
+def _answer_one(fate: Fate) -> HttpResponse:
+    if fate.status == "rejected":
+        return response(422, {"status": "rejected", "code": fate.code, "reason": fate.reason})
+    body = {
+        "status": fate.status,
+        "messageId": fate.message_id,
+        "verificationId": fate.verification_id,
+        "was": fate.was,
+    }
+    return response(200, {name: value for name, value in body.items() if value is not None})
+
+
+def _answer_many(taken: Taken) -> HttpResponse:
+    rejected = [
+        {"index": item.index, "messageId": item.message_id, "code": item.code, "reason": item.reason}
+        for item in taken.rejected
+    ]
+    if not taken.accepted:
+        first = taken.rejected[0]
+        body = {"status": "rejected", "code": first.code, "reason": first.reason, "rejected": rejected}
+        return response(422, body)
+    return response(200, {"status": "queued", "accepted": taken.accepted, "rejected": rejected})
+
+
+def _refusal(error: Exception) -> HttpResponse:
+    """The answer to a request of which nothing was taken."""
+    if isinstance(error, RequestError):
+        return response(error.status, {"status": "error", "error": str(error)})
+    return response(503, {"status": "error", "error": str(error)}, retry_after=str(RETRY_AFTER_SECONDS))
+
+
+def _logged(answer: HttpResponse, what: str, **fields: Any) -> HttpResponse:
+    logger.info(what, status=answer["statusCode"], **fields)
+    return answer

@@ -1,0 +1,11 @@
+"""CleverTap's error codes, as far as the bridge gives them (contracts/clevertap.md §4)."""
+
+OTHER = "900"
+BLACKLISTED = "903"
+SYSTEM_ERROR = "904"
+SUBSCRIBER_ERROR = "905"
+INVALID_NUMBER = "910"
+UNDELIVERED = "914"
+DROPPED = "915"
+EXPIRED = "916"
+DUPLICATE = "918"

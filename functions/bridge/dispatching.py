@@ -1,0 +1,254 @@
+"""Chunks from the queue: their messages to the vendor, their outcomes into the log, the rest back to the queue.
+
+Nothing is lost on the way: what was not sent goes back as new chunks **before** a chunk counts as done, and a chunk
+whose rest could not be queued fails, so that SQS delivers it again. Nothing is sent twice: whoever gets a message has
+to claim it (`delivery.py`), so that two chunks with the same message do no harm.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bridge import times
+from bridge.breaker import Breaker
+from bridge.delivery import Attempted, Refused, Result
+from bridge.message import AccountError, Message, Status
+from bridge.pool import as_done
+from bridge.queues import Queued, encode
+from bridge.send_log import BATCH
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from bridge.accounts import Account, Accounts
+    from bridge.delivery import Delivery
+    from bridge.queues import Chunk, Queue
+    from bridge.send_log import Row, SendLog
+    from bridge.telemetry import Tally
+    from bridge.times import Deadline
+
+CLOSING_SECONDS = 15.0
+"""A worker's last seconds: to write outcomes and give back the rest, even when DynamoDB and SQS are slow."""
+
+BEGIN_SECONDS = 12.0
+"""What a message may take once it is begun: its claim, and the vendor's 10 s."""
+
+FLUSH_SECONDS = 0.5
+"""Outcomes wait no longer than this for a full batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NotBegun:
+    """A message that was not tried: the worker's time is over, or (`outage`) it would fail like those before it."""
+
+    message: Message
+    outage: bool
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What is left of a chunk: messages by (delay, attempts), rows that could not be written, and whether it failed."""
+
+    chunk: Chunk
+    backoff: int
+    messages: dict[tuple[int, int], list[Message]] = field(default_factory=lambda: defaultdict(list))
+    outcomes: list[Row] = field(default_factory=list)
+    failed: bool = False
+
+    def again(self, message: Message, delay: float) -> None:
+        """Look at a message again after `delay` seconds; this was no attempt."""
+        self._add(message, delay, self.chunk.attempts)
+
+    def retry(self, message: Message, delay: int | None = None) -> None:
+        """Try a message again after the vendor's own delay, or one that grows with the chunk's attempts."""
+        self._add(message, self.backoff if delay is None else delay, self.chunk.attempts + 1)
+
+    def _add(self, message: Message, delay: float, attempts: int) -> None:
+        self.messages[min(times.LONGEST_DELAY_SECONDS, math.ceil(delay)), attempts].append(message)
+
+    def chunks(self) -> list[tuple[Chunk, int]]:
+        """The rest as new chunks, each with its delay in seconds."""
+        again = [
+            (replace(self.chunk, attempts=attempts, messages=messages, outcomes=()), delay)
+            for (delay, attempts), messages in self.messages.items()
+        ]
+        if self.outcomes:
+            again.append((replace(self.chunk, messages=(), outcomes=self.outcomes), self.backoff))
+        return again
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be done for one message."""
+
+    rest: _Rest
+    message: Message
+    job: Callable[[], Result | _NotBegun]
+
+
+class _Run:
+    """One invocation: takes results, writes outcomes in batches, counts."""
+
+    def __init__(self, log: SendLog, tally: Tally, end: Deadline) -> None:
+        self._log = log
+        self._tally = tally
+        self._end = end
+        self._rows: list[tuple[_Rest, Row]] = []
+        self.sending = replace(end, at=end.at - CLOSING_SECONDS)
+
+    def finish(self, work: Sequence[_Work], threads: int) -> list[_Work]:
+        """Do it all, as far as time allows; those that failed for reasons that hold for others come back."""
+        outages = []
+        for done in as_done([item.job for item in work], threads, self.sending, FLUSH_SECONDS):
+            if done is None:
+                self._flush()
+                continue
+            item = work[done[0]]
+            result = self._result(item, done[1])
+            self._take(item.rest, item.message, result)
+            if isinstance(result, _NotBegun | Attempted) and result.outage:
+                outages.append(item)
+        self._flush()
+        return outages
+
+    def _result(self, item: _Work, future: Future[Result | _NotBegun]) -> Result | _NotBegun:
+        """What a job came to; a job that did not end in time is a worker that will be over by its lifetime."""
+        if future.cancelled():
+            return _NotBegun(item.message, outage=False)
+        if not future.done():
+            return Refused(item.message, Status.SENDING, self._end.remaining() + times.FIRST_RETRY_SECONDS)
+        if error := future.exception():
+            # A fault of ours: the chunk comes again, and in the end to the dead letters. The error's text may hold
+            # anything, so only its kind and place are logged.
+            logger.error("a message failed", error=type(error).__name__, where=_where(error))
+            item.rest.failed = True
+            return Refused(item.message, Status.SENDING, times.FIRST_RETRY_SECONDS)
+        return future.result()
+
+    def _take(self, rest: _Rest, message: Message, result: Result | _NotBegun) -> None:
+        match result:
+            case Attempted():
+                self._take_attempt(rest, result)
+            case Refused(was=Status.SENDING):
+                rest.again(message, result.busy_for)
+            case Refused():
+                self._tally.add_status(message.account, "duplicate")
+            case _NotBegun(outage=False):
+                rest.again(message, 0)
+            case _:
+                rest.retry(result.message)
+
+    def _take_attempt(self, rest: _Rest, attempt: Attempted) -> None:
+        outcome = attempt.outcome
+        self._tally.add_outcome(attempt.claim.message.account, outcome, attempt.seconds)
+        if outcome.status is Status.EXPIRED:
+            return  # recorded by its very claim
+        if outcome.status is Status.RETRYING:
+            rest.retry(attempt.message, outcome.retry_after)
+        self._rows.append((rest, self._log.outcome_row(attempt.claim, outcome)))
+        if len(self._rows) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        unwritten = {id(row) for row in self._log.record([row for _, row in rows], self._end)}
+        for rest, row in rows:
+            if id(row) in unwritten:
+                self._tally.add(rest.chunk.account, "OutcomesUnrecorded")
+                rest.outcomes.append(row)
+
+
+class Dispatcher:
+    """Works off chunks."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        log: SendLog,
+        queue: Queue,
+        accounts: Accounts,
+        *,
+        concurrency: int,
+        validity_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        """`concurrency` messages are at the vendor at once; `clock` gives epoch seconds."""
+        self._delivery = delivery
+        self._log = log
+        self._queue = queue
+        self._accounts = accounts
+        self._concurrency = concurrency
+        self._validity = validity_seconds
+        self._clock = clock
+
+    def dispatch(self, chunks: Sequence[Chunk], worker: str, end: Deadline, tally: Tally) -> list[bool]:
+        """Work off chunks before `end`; tells for each whether it is done, or has to be delivered again."""
+        rests = [_Rest(chunk, times.backoff(chunk.attempts + 1, random.random())) for chunk in chunks]  # noqa: S311 - jitter
+        run = _Run(self._log, tally, end)
+        for rest in rests:
+            rest.outcomes += self._log.settle_all(rest.chunk.outcomes)
+        breakers: dict[str, Breaker] = defaultdict(Breaker)
+        work = [item for rest in rests for item in self._work(rest, breakers, worker, run.sending, tally)]
+        # Of messages that failed before, one an account finds out whether the others would fail again.
+        probes = list({item.message.account: item for item in work if item.rest.chunk.attempts}.values())
+        for item in run.finish(probes, self._concurrency):
+            breakers[item.message.account].trip()
+        run.finish([item for item in work if item not in probes], self._concurrency)
+        self._give_back(rests, end)
+        return [not rest.failed for rest in rests]
+
+    def _work(
+        self, rest: _Rest, breakers: dict[str, Breaker], worker: str, until: Deadline, tally: Tally
+    ) -> Iterator[_Work]:
+        """What there is to do for each message of a chunk."""
+        account = self._account(rest.chunk, tally)
+        for message in rest.chunk.messages:
+            if self._clock() - message.accepted_at > self._validity:
+                yield _Work(rest, message, partial(self._delivery.expire, message, worker))
+            elif account is None:
+                yield _Work(rest, message, partial(_NotBegun, message, outage=True))
+            else:
+                breaker = breakers[account.id]
+                yield _Work(rest, message, partial(self._attempt, message, account, breaker, worker, until))
+
+    def _account(self, chunk: Chunk, tally: Tally) -> Account | None:
+        """A chunk's account; without one its messages wait, as long as they are valid."""
+        try:
+            return self._accounts.get(chunk.account)
+        except AccountError as error:
+            logger.error("messages wait for their account", account=chunk.account, reason=str(error))
+            tally.add(chunk.account, "AccountMisconfigured")
+            return None
+
+    def _attempt(
+        self, message: Message, account: Account, breaker: Breaker, worker: str, until: Deadline
+    ) -> Result | _NotBegun:
+        if breaker.tripped:
+            return _NotBegun(message, outage=True)
+        if not until.allows(BEGIN_SECONDS):
+            return _NotBegun(message, outage=False)
+        result = self._delivery.attempt(message, account, worker, until)
+        if isinstance(result, Attempted):
+            breaker.note(outage=result.outage)
+        return result
+
+    def _give_back(self, rests: Sequence[_Rest], end: Deadline) -> None:
+        bodies = [(rest, body, delay) for rest in rests for chunk, delay in rest.chunks() for body, _ in encode(chunk)]
+        results = self._queue.send([(body, delay) for _, body, delay in bodies], end)
+        for (rest, _, _), queued in zip(bodies, results, strict=True):
+            rest.failed |= queued is not Queued.YES
+
+
+def _where(error: BaseException) -> str:
+    """File and line where an error was raised."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,129 @@
+"""Message Central's delivery reports (contracts/message_central.md §4).
+
+No public document tells their format. What is expected stands in the tables below; when the vendor tells its format,
+they are the one place to change. What does not fit is refused with the name of what was missing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from bridge.clevertap import codes
+from bridge.message import BadRequest, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_RECEIPTS = 1_000  # in one call
+
+# What is needed of a receipt, and the names under which it may come, compared without case.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "verification_id": ("verificationId", "messageId", "transactionId"),
+    "number": ("mobileNumber", "mobile", "phoneNumber", "msisdn"),
+    "status": ("status", "deliveryStatus", "dlrStatus"),
+}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "country_code": ("countryCode",),
+    "error_code": ("errorCode", "error"),
+}
+
+
+class Meaning(NamedTuple):
+    """What a word means for a message: its final status, and what CleverTap is told."""
+
+    status: Status
+    code: str | None
+    description: str
+
+
+# The vendor's words, SMPP's and their long forms. None: the message is still on its way.
+WORDS: dict[str, Meaning | None] = {
+    "DELIVRD": (delivered := Meaning(Status.DELIVERED, None, "Delivered to handset")),
+    "DELIVERED": delivered,
+    "UNDELIV": (undelivered := Meaning(Status.UNDELIVERED, codes.UNDELIVERED, "Undelivered")),
+    "UNDELIVERED": undelivered,
+    "FAILED": Meaning(Status.UNDELIVERED, codes.UNDELIVERED, "Failed"),
+    "EXPIRED": Meaning(Status.UNDELIVERED, codes.EXPIRED, "Expired before it could be delivered"),
+    "REJECTD": (rejected := Meaning(Status.UNDELIVERED, codes.OTHER, "Rejected by the network")),
+    "REJECTED": rejected,
+    "DELETED": Meaning(Status.UNDELIVERED, codes.DROPPED, "Deleted by the network"),
+    "UNKNOWN": Meaning(Status.UNDELIVERED, codes.OTHER, "The network does not know what became of it"),
+    "ACCEPTD": None,
+    "ACCEPTED": None,
+    "ENROUTE": None,
+    "SUBMITTED": None,
+    "SENT": None,
+    "PENDING": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One delivery report. `number` as the vendor wrote it; `country_code` where it stands beside it."""
+
+    verification_id: str
+    number: str
+    status: str
+    country_code: str | None = None
+    error_code: str | None = None
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What it means for the message; None while the message is on its way."""
+        return WORDS[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecognised:
+    """A receipt that could not be read, and why."""
+
+    index: int
+    error: str
+
+
+def read_receipts(body: bytes, query: str) -> list[Receipt | Unrecognised]:
+    """The receipts of one call: in the query, or in a body that is a form or JSON, one or an array.
+
+    Raises:
+        BadRequest: nothing in the call can hold a receipt.
+    """
+    documents = _documents(body, query)
+    if not documents:
+        raise BadRequest("no delivery report: expected one or an array, as JSON, form or query")
+    if len(documents) > MAX_RECEIPTS:
+        raise BadRequest(f"{len(documents)} delivery reports in one call; at most {MAX_RECEIPTS} are taken")
+    return [_read(index, document) for index, document in enumerate(documents)]
+
+
+def _documents(body: bytes, query: str) -> list[Any]:
+    try:
+        text = body.decode("utf-8-sig").strip()
+        if text.startswith(("{", "[")):
+            document = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+            return document if isinstance(document, list) else [document]
+        fields = dict(parse_qsl(text or query, max_num_fields=100, errors="strict"))
+    except (ValueError, RecursionError):
+        raise BadRequest("the delivery report is neither JSON nor a form in UTF-8") from None
+    return [fields] if fields else []
+
+
+def _read(index: int, document: Any) -> Receipt | Unrecognised:
+    if not isinstance(document, dict):
+        return Unrecognised(index, "it is no object")
+    given = {str(key).lower(): str(value).strip() for key, value in document.items() if value not in (None, "")}
+    fields = {name: _first(given, names) for name, names in FIELDS.items()}
+    missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if not value]
+    if missing:
+        return Unrecognised(index, f"missing: {'; '.join(missing)}")
+    status = str(fields["status"]).upper()
+    if status not in WORDS:
+        return Unrecognised(index, f"unknown status {status[:30]!r}")
+    optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
+    return Receipt(str(fields["verification_id"])[:100], str(fields["number"]), status, **optional)
+
+
+def _first(given: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((given[name.lower()] for name in names if given.get(name.lower())), None)

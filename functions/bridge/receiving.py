@@ -1,0 +1,156 @@
+"""Delivery reports: matched with their messages, or parked until the message's outcome is in the log (design §7)."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from bridge import times
+from bridge.delivery import CLOCK_SKEW_SECONDS
+from bridge.message import LogUnavailable, Status
+from bridge.message_central.receipts import Receipt
+from bridge.phone import read_number
+from bridge.queues import Queued
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from bridge.accounts import Account
+    from bridge.message_central.receipts import Meaning
+    from bridge.queues import Queue
+    from bridge.receipt_log import ReceiptLog
+    from bridge.send_log import Row
+    from bridge.telemetry import Tally
+    from bridge.times import Deadline
+
+PARKED_SECONDS = 900.0
+"""How long a receipt waits for its message; a worker lives for a minute, and its chunk is with the next in six."""
+
+THREADS = 10  # receipts of one call that are looked up at once
+
+RECEIPT_METRICS = {Status.DELIVERED: "ReceiptsDelivered", Status.UNDELIVERED: "ReceiptsUndelivered"}
+
+OPEN = frozenset({Status.SENT, Status.UNKNOWN})
+"""Statuses that a receipt concludes."""
+
+
+class Match(Enum):
+    """What a receipt did."""
+
+    CONCLUDED = "concluded"
+    INTERMEDIATE = "intermediate"
+    REPEATED = "repeated"
+    UNMATCHED = "unmatched"
+    EARLY = "early"
+    """A message to the same recipient is being sent; the receipt may be its."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A receipt that waits; `since` in epoch seconds, `attempts` how often it was tried."""
+
+    account: str
+    receipt: Receipt
+    since: float
+    attempts: int
+
+    def encode(self) -> str:
+        """As an SQS body."""
+        return json.dumps({**asdict(self), "since": times.iso(self.since)})
+
+
+def decode(body: str) -> Parked:
+    """The parked receipt in an SQS body.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    document = json.loads(body)
+    receipt = Receipt(**document["receipt"])
+    return Parked(document["account"], receipt, times.epoch(document["since"]), int(document["attempts"]))
+
+
+class Receiver:
+    """Takes receipts."""
+
+    def __init__(self, log: ReceiptLog, queue: Queue, clock: Callable[[], float]) -> None:
+        """`clock` gives epoch seconds."""
+        self._log = log
+        self._queue = queue
+        self._clock = clock
+
+    def take(self, receipts: Sequence[Receipt], account: Account, end: Deadline, tally: Tally) -> bool:
+        """Take an account's receipts; False when some could neither be noted nor parked, and have to come again."""
+        now = self._clock()
+        with ThreadPoolExecutor(max(1, min(THREADS, len(receipts)))) as pool:
+            matches = list(pool.map(lambda receipt: self._match(receipt, account, now), receipts))
+        for receipt, match in zip(receipts, matches, strict=True):
+            _count(receipt, match, account.id, tally)
+        early = [receipt for receipt, match in zip(receipts, matches, strict=True) if match is Match.EARLY]
+        return self._park([Parked(account.id, receipt, now, 0) for receipt in early], end, tally)
+
+    def retry(self, parked: Parked, account: Account, end: Deadline, tally: Tally) -> bool:
+        """Take a parked receipt once more; False as with `take`."""
+        match = self._match(parked.receipt, account, parked.since)
+        _count(parked.receipt, match, account.id, tally)
+        if match is not Match.EARLY:
+            return True
+        again = Parked(parked.account, parked.receipt, parked.since, parked.attempts + 1)
+        return self._park([again], end, tally)
+
+    def _match(self, receipt: Receipt, account: Account, since: float) -> Match:
+        """Find a receipt's message, and conclude it. `since`: when the receipt came."""
+        if not receipt.meaning:
+            return Match.INTERMEDIATE
+        try:
+            rows = [row for number in _recipients(receipt, account) for row in self._log.messages(number, account.id)]
+            own = next((row for row in rows if row.get("verificationId") == receipt.verification_id), None)
+            if own:
+                return self._conclude(own, receipt, receipt.meaning) if own["status"] in OPEN else Match.REPEATED
+            return self._match_doubtful(rows, receipt, receipt.meaning, since)
+        except LogUnavailable:
+            return Match.EARLY
+
+    def _match_doubtful(self, rows: Sequence[Row], receipt: Receipt, meaning: Meaning, since: float) -> Match:
+        """The message of a receipt whose id the log does not hold (yet)."""
+        before = [row for row in rows if str(row.get("claimedAt", "~")) <= times.iso(since + CLOCK_SKEW_SECONDS)]
+        sending = [row for row in before if row["status"] == Status.SENDING]
+        if sending and self._clock() - since < PARKED_SECONDS:
+            return Match.EARLY
+        # The vendor's answer was lost, and with it the id: if just one message may be meant, it is that. One that is
+        # still `sending` so long after its receipt came was sent by a worker that died.
+        doubtful = [row for row in before if row["status"] == Status.UNKNOWN and "verificationId" not in row] + sending
+        return self._conclude(doubtful[0], receipt, meaning) if len(doubtful) == 1 else Match.UNMATCHED
+
+    def _conclude(self, row: Row, receipt: Receipt, meaning: Meaning) -> Match:
+        # Where the row has changed meanwhile, it is read again.
+        return Match.CONCLUDED if self._log.conclude(row, receipt.verification_id, meaning) else Match.EARLY
+
+    def _park(self, parked: Sequence[Parked], end: Deadline, tally: Tally) -> bool:
+        if parked:
+            tally.add(parked[0].account, "ReceiptsParked", len(parked))
+        bodies = [(item.encode(), times.backoff(item.attempts + 1, 0.0)) for item in parked]
+        return all(queued is Queued.YES for queued in self._queue.send(bodies, end))
+
+
+def _count(receipt: Receipt, match: Match, account: str, tally: Tally) -> None:
+    if match is Match.CONCLUDED and receipt.meaning:
+        tally.add(account, RECEIPT_METRICS[receipt.meaning.status])
+    elif match is Match.UNMATCHED:
+        tally.add(account, "ReceiptsUnmatched")
+
+
+def _recipients(receipt: Receipt, account: Account) -> Iterator[str]:
+    """The numbers, E.164, that the receipt may mean, the likeliest first."""
+    seen: set[str] = set()
+    written = [receipt.number]
+    if receipt.country_code:
+        written.insert(0, f"+{receipt.country_code.lstrip('+')}{receipt.number}")
+    for text in written:
+        number = read_number(text, account.country)
+        if number and number.e164 not in seen:
+            seen.add(number.e164)
+            yield number.e164

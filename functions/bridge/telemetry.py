@@ -1,0 +1,80 @@
+"""The one place that logs and measures. Phone numbers are masked, texts, keys and tokens never get here."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.message import Outcome, Status
+
+logger = Logger()
+"""JSON lines; service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
+
+MAX_VALUES = 100  # of one metric in one EMF document, CloudWatch's limit
+
+STATUS_METRICS: Mapping[str, str] = {
+    "sent": "MessagesSent",
+    "rejected": "MessagesRejected",
+    "retrying": "MessagesRetrying",
+    "unknown": "MessagesUnknown",
+    "expired": "MessagesExpired",
+    "duplicate": "MessagesDuplicate",
+}
+
+MASKABLE = 8  # digits; of a shorter number nothing is shown
+
+
+def mask(number: str) -> str:
+    """A phone number by which nobody is found: country and last digits, `+91******3210`."""
+    return f"{number[:3]}{'*' * max(0, len(number) - 7)}{number[-4:]}" if len(number) > MASKABLE else "*" * len(number)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one invocation did, by account: metrics by their names, and the vendor's verdicts by code."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    latencies: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, account: str, metric: str, count: int = 1) -> None:
+        """Count something of an account."""
+        self.counts[account][metric] += count
+
+    def add_status(self, account: str, status: Status | str, count: int = 1) -> None:
+        """Count messages by what became of them."""
+        self.add(account, STATUS_METRICS[str(status)], count)
+
+    def add_outcome(self, account: str, outcome: Outcome, seconds: float) -> None:
+        """Count one attempt, which took so many seconds at the vendor."""
+        self.add_status(account, outcome.status)
+        if outcome.alarm:
+            self.add(account, outcome.alarm)
+        if outcome.vendor_code:
+            self.verdicts[outcome.vendor_code] += 1
+        self.latencies[account, "SendLatency"].append(seconds * 1_000)
+
+    def emit(self) -> None:
+        """Write everything as CloudWatch metrics (EMF), once by service and once by service and account."""
+        for account in {*self.counts, *(account for account, _ in self.latencies)}:
+            metrics = EphemeralMetrics()
+            for name, count in self.counts[account].items():
+                metrics.add_metric(name, MetricUnit.Count, count)
+            for (owner, name), values in self.latencies.items():
+                # A few thousand sends are described well enough by the first hundred.
+                for value in values[:MAX_VALUES] if owner == account else ():
+                    metrics.add_metric(name, MetricUnit.Milliseconds, value)
+            if metrics.metric_set:
+                metrics.add_dimensions(service=str(metrics.service), account=account)
+                metrics.flush_metrics()
+
+    def summary(self) -> dict[str, int]:
+        """All counts together, for a log line."""
+        return dict(sum(self.counts.values(), Counter()))

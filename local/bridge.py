@@ -1,0 +1,150 @@
+"""The whole bridge put together: AWS, functions, pollers and gateway, for `make run` and for the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from local.aws import Aws
+from local.function import Function
+from local.gateway import Gateway
+from local.queue_poller import QueuePoller
+from local.stream_poller import StreamPoller
+from local.template import TEMPLATE, Stack, read_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from local.http_message import Answer, Request
+    from local.poller import Poller
+
+STACK_NAME = "local"
+ACCOUNT = "LOCAL-ACCOUNT"
+# The account of design §10. Made up, and of use nowhere else.
+CREDENTIALS = {
+    "apiKey": "local-api-key",
+    "customerId": "C-LOCAL",
+    "email": "dev@example.com",
+    "password": "local-password",
+    "receiptKey": "local-receipt-key",
+}
+RECEIPTS_PATH = f"/receipts/{ACCOUNT}/{CREDENTIALS['receiptKey']}"
+
+# Workers of a function, unless Options say otherwise: few, as this machine has few cores for all of them.
+CONCURRENCY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. Ports 0 take free ones.
+
+    `parameters` stand over the template's, `overrides` over its resources' properties (see `read_stack`),
+    `variables` over the environment of every function, `secret` over the account's secret. `concurrency`: workers by
+    logical id of the function. `logs`: a directory for what the functions print; None drops it. `polls`: False for
+    tests that want to feed the functions themselves.
+    `template`: another one, with its own functions beside it.
+    """
+
+    message_central_url: str
+    callback_url: str = ""
+    port: int = 0
+    aws_port: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secret: Mapping[str, str] = field(default_factory=dict)
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+    logs: Path | None = None
+    polls: bool = True
+    template: Path = TEMPLATE
+
+
+class Bridge:
+    """`with Bridge(Options(message_central_url=…)) as bridge:` then `bridge.url`, `.aws`, `.stack`, `.functions`."""
+
+    def __init__(self, options: Options, listener: Callable[[Request, Answer], None] = lambda *_: None) -> None:
+        self.options = options
+        self.aws = Aws(options.aws_port, log=options.logs / "aws.log" if options.logs else None)
+        self.stack: Stack = read_stack(
+            STACK_NAME,
+            {"AccountId": ACCOUNT, "MessageCentralUrl": options.message_central_url, **options.parameters},
+            self.aws.url,
+            overrides=options.overrides,
+            template=options.template,
+        )
+        self.functions = {name: self._function(name) for name in self.stack.functions}
+        self.gateway = Gateway(self.functions, port=options.port, listener=listener)
+        self._pollers: list[Poller] = []
+
+    @property
+    def url(self) -> str:
+        """The gateway's, without a trailing slash."""
+        return self.gateway.url
+
+    @property
+    def receipts_url(self) -> str:
+        """Where Message Central posts delivery reports of the local account."""
+        return self.url + RECEIPTS_PATH
+
+    @property
+    def table(self) -> str:
+        """The name of the SmsLog table."""
+        return self.stack.tables["SmsLogTable"].name
+
+    def start(self) -> Self:
+        """Start everything. Raises StartError, PortTakenError; what was started is stopped again then."""
+        try:
+            self.aws.start()
+            secret = {**CREDENTIALS, "callbackUrl": self.options.callback_url, **self.options.secret}
+            secret = {name: value for name, value in secret.items() if value}
+            self.aws.create(self.stack, {f"{STACK_NAME}/{ACCOUNT}": secret})
+            self.gateway.server.start()
+            if self.options.polls:
+                self.start_pollers()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def start_pollers(self) -> None:
+        """Feed the functions from their queues and streams."""
+        for function in self.functions.values():
+            self._pollers += [QueuePoller(self.aws, one, function) for one in function.description.queues]
+            self._pollers += [StreamPoller(self.aws, one, function) for one in function.description.streams]
+        for poller in self._pollers:
+            poller.start()
+
+    def stop_pollers(self) -> None:
+        """Feed the functions no more. Returns when the events under way are done; can be started again."""
+        for poller in self._pollers:
+            poller.stop()
+        for poller in self._pollers:
+            poller.join()
+        self._pollers = []
+
+    def stop(self) -> None:
+        """End everything, whatever it is doing."""
+        for poller in self._pollers:
+            poller.stop()
+        for function in self.functions.values():
+            function.stop()
+        self.gateway.server.stop()
+        self.stop_pollers()
+        self.aws.stop()
+
+    def _function(self, name: str) -> Function:
+        log = self.options.logs / f"{name}.log" if self.options.logs else None
+        variables = {"AWS_ENDPOINT_URL": self.aws.url, **self.options.variables}
+        concurrency = self.options.concurrency.get(name, CONCURRENCY)
+        return Function(self.stack.functions[name], variables, concurrency=concurrency, log=log)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,68 @@
+"""`python -m local.moto_server --port 4566`: AWS in memory, with what the bridge needs to rely on.
+
+moto's own server runs requests on threads, and its DynamoDB reads the item, judges the condition and writes in
+three steps without a lock: nothing keeps two conditional writes at once from both succeeding. On AWS something
+does, and the claim of design §5 rests on it. So requests to DynamoDB go through one at a time here (which is a
+little faster, too).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from local import process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class OneAtATime:
+    """A WSGI application that lets one DynamoDB request in at a time."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._turn = threading.Lock()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            with self._turn:
+                return self._application(environ, start_response)
+        return self._application(environ, start_response)
+
+
+class QuietHandler(MotoRequestHandler):
+    """No line per request; and no waiting for an acknowledgement between the head and the body of an answer."""
+
+    disable_nagle_algorithm = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve until SIGTERM, Ctrl-C or the end of standard input."""
+    parser = argparse.ArgumentParser(prog="local.moto_server")
+    parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument("--host", default="127.0.0.1")
+    options = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application: Any = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        options.host, options.port, OneAtATime(application), threaded=True, request_handler=QuietHandler
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    process.end_with_parent()
+    process.wait_for_signal()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The environment variables of `make run` (design §10)."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import ports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(ValueError):
+    """A variable has a value that cannot be used, or a port is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Where everything listens. A port is None where the part is somewhere else and nothing is to be started."""
+
+    port: int
+    aws_port: int
+    simulator_port: int | None
+    sink_port: int | None
+    message_central_url: str
+    callback_url: str
+    logs: Path
+
+    def check_ports(self) -> None:
+        """Raise SettingsError, naming port and variable, when one is taken."""
+        wanted = {
+            "PORT": self.port,
+            "AWS_PORT": self.aws_port,
+            "SIMULATOR_PORT": self.simulator_port,
+            "SINK_PORT": self.sink_port,
+        }
+        for variable, port in wanted.items():
+            if port is not None and not ports.is_free(port):
+                raise SettingsError(f"port {port} is in use by another program; choose another with {variable}=…")
+
+
+def from_environment(variables: Mapping[str, str]) -> RunSettings:
+    """Read the variables. Raises SettingsError."""
+    simulator_port, sink_port = _port(variables, "SIMULATOR_PORT", 4010), _port(variables, "SINK_PORT", 4020)
+    simulator_url = f"http://127.0.0.1:{simulator_port}"
+    callback_url = f"http://127.0.0.1:{sink_port}/sms/generic?account=LOCAL-ACCOUNT"
+    vendor, callback = variables.get("MESSAGE_CENTRAL_URL"), variables.get("CLEVERTAP_CALLBACK_URL")
+    return RunSettings(
+        port=_port(variables, "PORT", 3000),
+        aws_port=_port(variables, "AWS_PORT", 4566),
+        simulator_port=simulator_port if vendor in (None, "", simulator_url) else None,
+        sink_port=sink_port if callback in (None, "", callback_url) else None,
+        message_central_url=(vendor or simulator_url).rstrip("/"),
+        callback_url=callback or callback_url,
+        logs=Path(variables.get("LOGS") or tempfile.mkdtemp(prefix="sms-bridge-")),
+    )
+
+
+def _port(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = variables.get(name) or str(default)
+    if not (text.isdecimal() and 0 < int(text) < 65536):  # noqa: PLR2004 - the ports there are
+        raise SettingsError(f"{name}={text} is no port")
+    return int(text)

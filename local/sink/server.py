@@ -1,0 +1,127 @@
+"""The sink's routes: the callback URL, and the controls of the tests."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from local.http_message import Answer, Drop, Request, json_answer
+from local.http_server import HttpServer
+from local.sink.rules import faults_of, items_of
+from local.sink.state import REFUSALS, Received, SinkSettings, changed
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+
+class Sink:
+    """A callback URL that keeps what it is told. In a test: `with Sink() as clevertap:`."""
+
+    def __init__(self, settings: SinkSettings | None = None, *, port: int = 0, host: str = "127.0.0.1") -> None:
+        self.settings = settings or SinkSettings()
+        self.received = Received()
+        self._server = HttpServer(self._handle, port=port, host=host)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._server.url
+
+    @property
+    def callback_url(self) -> str:
+        """The value for an account's `callbackUrl`."""
+        return f"{self.url}/sms/generic?account=LOCAL-ACCOUNT"
+
+    def change(self, **changes: Any) -> None:
+        """Change settings by name. Raises ValueError."""
+        self.settings = changed(self.settings, changes)
+
+    def reset(self) -> None:
+        """Forget what came and every change of settings."""
+        self.settings, self.received = SinkSettings(), Received()
+
+    def start(self) -> Self:
+        """Listen. Raises PortTakenError."""
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and cut connections."""
+        self._server.stop()
+
+    def _handle(self, request: Request) -> Answer | Drop:
+        match request.method, request.path:
+            case "GET", "/_sink/events":
+                return json_answer(self.received.events)
+            case "GET", "/_sink/counts":
+                return json_answer({**self.received.counts(), "faults": self.received.invalid})
+            case "POST", "/_sink/settings":
+                return self._change(request)
+            case "POST", "/_sink/reset":
+                self.reset()
+                return json_answer({"status": "reset"})
+            case "POST", _:
+                return self._callback(request)
+        return json_answer({"status": "fail"}, 404)
+
+    def _change(self, request: Request) -> Answer:
+        try:
+            self.change(**json.loads(request.body))
+        except (ValueError, TypeError) as error:
+            return json_answer({"error": str(error)}, 400)
+        return json_answer(asdict(self.settings))
+
+    def _callback(self, request: Request) -> Answer | Drop:
+        self.received.calls += 1
+        mood = self._mood()
+        if mood == "drop":
+            return Drop()
+        if mood in REFUSALS:
+            return json_answer({"status": "fail", "processed": 0, "unprocessed": []}, REFUSALS[mood])
+        items, fault = items_of(request.body)
+        if fault:
+            self.received.invalid.append(fault)
+            return json_answer({"status": "fail", "processed": 0, "unprocessed": [], "error": fault}, 400)
+        after = self.settings.slow_seconds if mood == "slow" else 0.0
+        return self._take(items, after, processes_all=mood != "partial")
+
+    def _mood(self) -> str:
+        """The answer of this call; its `times` are used up one by one."""
+        settings = self.settings
+        if settings.times is None:
+            return settings.answer
+        if settings.times == 0:
+            return "success"
+        self.settings = replace(settings, times=settings.times - 1)
+        return settings.answer
+
+    def _take(self, items: list[dict[str, Any]], after: float, *, processes_all: bool) -> Answer:
+        unprocessed = []
+        for place, item in enumerate(items):
+            fault = faults_of(item)
+            if fault:
+                self.received.invalid.append(fault)
+            elif not processes_all and place % 2:
+                fault = "try again"
+            if fault:
+                unprocessed.append({"status": "fail", "code": 400, "error": fault, "record": item})
+            else:
+                self.received.events.append({**item, "at": time.time()})
+        processed = len(items) - len(unprocessed)
+        status = "success" if not unprocessed else "partial" if processed else "fail"
+        return json_answer(
+            {"status": status, "processed": processed, "unprocessed": unprocessed},
+            200 if processed or not items else 400,
+            after=after,
+        )
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,119 @@
+"""template.yaml read for one machine: the only description of tables, queues, functions and secrets there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
+
+from local.intrinsics import NO_VALUE, Resolver, TemplateError
+from local.resources import Function, Queue, Secret, Table, function_of, queue_of, secret_of, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+ACCOUNT_ID = "123456789012"  # the account that moto plays
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What the template describes, by logical id, with every value worked out."""
+
+    name: str
+    tables: dict[str, Table]
+    queues: dict[str, Queue]
+    functions: dict[str, Function]
+    secrets: dict[str, Secret]
+
+
+def read_stack(
+    name: str,
+    parameters: Mapping[str, Any],
+    endpoint: str,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    template: Path = TEMPLATE,
+) -> Stack:
+    """Read the template as the stack `name` whose AWS is at `endpoint`.
+
+    `parameters` stand over the template's defaults; `overrides` over properties of resources, by logical id and as
+    deep as they go: `{"DispatchQueue": {"VisibilityTimeout": 3}}`. Raises TemplateError.
+    """
+    document = cfn_yaml.load(str(template))
+    resources: dict[str, Any] = document["Resources"]
+    for logical_id, properties in (overrides or {}).items():
+        if logical_id not in resources:
+            raise TemplateError(f"the template has no resource {logical_id}")
+        resources[logical_id]["Properties"] = _merged(resources[logical_id]["Properties"], properties)
+    values = _parameters(document.get("Parameters", {}), parameters) | _pseudo_parameters(name)
+    attributes = {}
+    for logical_id, resource in resources.items():
+        values[logical_id], arn = _identity(name, logical_id, resource["Type"], endpoint)
+        attributes[logical_id, "Arn"] = arn
+        attributes[logical_id, "StreamArn"] = f"{arn}/stream/local"
+        attributes[logical_id, "QueueName"] = f"{name}-{logical_id}"
+    resolver = Resolver(values, attributes, document.get("Conditions", {}), document.get("Mappings", {}))
+    defaults = resolver.resolve(document.get("Globals", {}).get("Function", {}))
+
+    def of_type(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        for logical_id, resource in resources.items():
+            if resource["Type"] == kind and _is_wanted(resolver, resource):
+                yield logical_id, values[logical_id], resolver.resolve(resource["Properties"])
+
+    return Stack(
+        name=name,
+        tables={key: table_of(ref, own) for key, ref, own in of_type("AWS::DynamoDB::Table")},
+        queues={key: queue_of(ref, own) for key, ref, own in of_type("AWS::SQS::Queue")},
+        functions={
+            key: function_of(ref, own, defaults, template.parent)
+            for key, ref, own in of_type("AWS::Serverless::Function")
+        },
+        secrets={key: secret_of(own) for key, _, own in of_type("AWS::SecretsManager::Secret")},
+    )
+
+
+def _merged(value: Any, override: Any) -> Any:
+    if not (isinstance(value, dict) and isinstance(override, dict)):
+        return override
+    return {**value, **{key: _merged(value.get(key), one) for key, one in override.items()}}
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = given.keys() - declared.keys()
+    if unknown:
+        raise TemplateError(f"the template has no parameter {', '.join(sorted(unknown))}")
+    defaults = {name: one["Default"] for name, one in declared.items() if "Default" in one}
+    return {**defaults, **given}
+
+
+def _pseudo_parameters(stack_name: str) -> dict[str, Any]:
+    return {
+        "AWS::StackName": stack_name,
+        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{stack_name}/local",
+        "AWS::AccountId": ACCOUNT_ID,
+        "AWS::Region": REGION,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::NoValue": NO_VALUE,
+    }
+
+
+def _identity(stack_name: str, logical_id: str, kind: str, endpoint: str) -> tuple[str, str]:
+    """What `Ref` and `GetAtt Arn` give for a resource. Names of ours: none in the template is fixed."""
+    name = f"{stack_name}-{logical_id}"
+    service, path = {
+        "AWS::DynamoDB::Table": ("dynamodb", f"table/{name}"),
+        "AWS::SQS::Queue": ("sqs", name),
+        "AWS::Serverless::Function": ("lambda", f"function:{name}"),
+    }.get(kind, ("local", f"{kind}/{name}"))
+    reference = f"{endpoint}/{ACCOUNT_ID}/{name}" if kind == "AWS::SQS::Queue" else name
+    return reference, f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{path}"
+
+
+def _is_wanted(resolver: Resolver, resource: dict[str, Any]) -> bool:
+    condition = resource.get("Condition")
+    return condition is None or bool(resolver.resolve({"Condition": condition}))

@@ -1,0 +1,508 @@
+"""What must hold of the stack, as functions from the translated template to a list of what is wrong with it.
+
+A translated template is what CloudFormation gets: SAM's shorthands written out as Lambda functions, roles, event source
+mappings and so on. `problems` runs all checks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from cfnlint.decode import cfn_yaml
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+Template = dict[str, Any]
+Resource = dict[str, Any]
+
+FUNCTIONS = ("AcceptFunction", "DispatchFunction", "ReceiveFunction", "ReportFunction")
+ROUTES = {
+    ("POST", "/sms"): "AcceptFunction",
+    ("GET", "/receipts/{account}/{receiptKey}"): "ReceiveFunction",
+    ("POST", "/receipts/{account}/{receiptKey}"): "ReceiveFunction",
+}
+ACCOUNTS_OF_THIS_STACK = {
+    "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/*"
+}
+STREAMS_OF_THE_TABLE = {"Fn::Sub": "${SmsLogTable.Arn}/stream/*"}
+# Access log variables that could carry a key, a number or a text. $context.path holds the receipt key.
+SECRETIVE = re.compile(
+    r"\$context\.(path|identity\.userAgent|authorizer|requestOverride|customDomain)|\$input|header|query"
+)
+
+
+class _Region:
+    """The one thing that the translator asks of a boto3 session."""
+
+    region_name = "ap-south-1"
+
+
+def translate(path: Path) -> Template:
+    """The template as CloudFormation gets it."""
+    source: Template = json.loads(json.dumps(cfn_yaml.load(str(path))))
+    source["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # where `sam deploy` would have put it
+    return Translator({}, Parser(), boto_session=_Region()).translate(source, {"AccountId": "LOCAL-ACCOUNT"})
+
+
+def problems(template: Template) -> list[str]:
+    """Everything that is wrong with the stack."""
+    checks = [check for name, check in sorted(globals().items()) if name.startswith("check_")]
+    return [problem for check in checks for problem in _found(check, template)]
+
+
+def _found(check: Callable[[Template], Iterable[str]], template: Template) -> list[str]:
+    try:
+        return list(check(template))
+    except (AttributeError, KeyError, TypeError) as error:
+        return [f"{check.__name__} cannot read the template: {error!r}"]
+
+
+# Reading a template
+
+
+def of_type(template: Template, kind: str) -> dict[str, Resource]:
+    """Properties of all resources of a type, by logical id."""
+    return {
+        key: resource.get("Properties", {})
+        for key, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def target(value: Any) -> str | None:
+    """The logical id that a `Ref`, a `GetAtt` or a simple `Sub` points to."""
+    if isinstance(value, dict):
+        if "Ref" in value:
+            return str(value["Ref"])
+        if "Fn::GetAtt" in value:
+            got = value["Fn::GetAtt"]
+            return str(got[0] if isinstance(got, list) else got.split(".")[0])
+    return None
+
+
+def statements(template: Template, function: str) -> list[Resource]:
+    """Every policy statement of a function's role."""
+    return statements_of(of_type(template, "AWS::IAM::Role").get(role_of(template, function) or "", {}))
+
+
+def statements_of(role: Resource) -> list[Resource]:
+    """Every policy statement of a role."""
+    return [one for policy in role.get("Policies", ()) for one in policy["PolicyDocument"]["Statement"]]
+
+
+def role_of(template: Template, function: str) -> str | None:
+    """The logical id of a function's role."""
+    return target(of_type(template, "AWS::Lambda::Function").get(function, {}).get("Role"))
+
+
+def listed(value: Any) -> list[Any]:
+    """IAM writes one thing as itself and several as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def sources(template: Template) -> Iterator[tuple[str, str, Resource]]:
+    """Every event source mapping: its function, what it reads, its properties."""
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        alias = of_type(template, "AWS::Lambda::Alias")[target(mapping["FunctionName"]) or ""]
+        yield target(alias["FunctionName"]) or "", target(mapping["EventSourceArn"]) or "", mapping
+
+
+def alarms_on(template: Template, namespace: str, metric: str | None, dimension: str, resource: str) -> list[str]:
+    """Alarms that watch a metric (None: any) of a resource."""
+    return [
+        key
+        for key, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
+        for watched in _metrics(alarm)
+        if watched["Namespace"] == namespace
+        and metric in (None, watched["MetricName"])
+        and any(one["Name"] == dimension and target(one["Value"]) == resource for one in watched.get("Dimensions", ()))
+    ]
+
+
+def _metrics(alarm: Resource) -> list[Resource]:
+    if "Metrics" in alarm:
+        return [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    return [alarm]
+
+
+def own_metrics(template: Template) -> set[tuple[str, str | None]]:
+    """(metric, service) of our own that alarms and the dashboard show; service None for those of metric filters."""
+    found: set[tuple[str, str | None]] = set()
+    for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
+        for metric in _metrics(alarm):
+            if metric["Namespace"] == {"Ref": "AWS::StackName"}:
+                services = [one["Value"] for one in metric.get("Dimensions", ()) if one["Name"] == "service"]
+                found.add((metric["MetricName"], services[0] if services else None))
+    for widget in dashboard(template)["widgets"]:
+        for line in widget["properties"].get("metrics", ()):
+            if line[0] == "${AWS::StackName}":
+                found.add((line[1], line[3] if line[2:3] == ["service"] else None))
+    return found
+
+
+def dashboard(template: Template) -> Any:
+    """The dashboard, with `${…}` left standing."""
+    return json.loads(of_type(template, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"])
+
+
+# What must hold: functions
+
+
+def check_functions(template: Template) -> Iterator[str]:
+    """There are the four functions, each with its own memory and time."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    if set(functions) != set(FUNCTIONS):
+        yield f"the functions are {sorted(functions)}"
+    for name, function in functions.items():
+        yield from (f"{name} has no {key}" for key in ("MemorySize", "Timeout") if key not in function)
+        if function["Architectures"] != [{"Ref": "Architecture"}]:
+            yield f"{name} does not follow the Architecture parameter"
+
+
+def check_logs(template: Template) -> Iterator[str]:
+    """Every function writes JSON into a log group of its own, which forgets, and may write into no other."""
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    yield from (f"{name} keeps logs for ever" for name, group in groups.items() if "RetentionInDays" not in group)
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        logging = function.get("LoggingConfig", {})
+        group = target(logging.get("LogGroup"))
+        if group not in groups:
+            yield f"{name} has no log group"
+        if logging.get("LogFormat") != "JSON" or logging.get("ApplicationLogLevel") != {"Ref": "LogLevel"}:
+            yield f"{name} does not log JSON at LogLevel"
+        allowed = statements(template, name)
+        writable = [one["Resource"] for one in allowed if "logs:PutLogEvents" in listed(one["Action"])]
+        if writable != [{"Fn::GetAtt": [group, "Arn"]}]:
+            yield f"{name} may not write its log, or another one"
+
+
+def check_versions(template: Template) -> Iterator[str]:
+    """A changed parameter of a function publishes a version (see the template's Globals).
+
+    Not more than those parameters: Lambda publishes no version of a function that is the same as before.
+    """
+    versions = {target(one["FunctionName"]): one for one in of_type(template, "AWS::Lambda::Version").values()}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        kept = ("Environment", "Architectures", "SnapStart", "LoggingConfig", "MemorySize", "Timeout")
+        used = {ref for key in kept for ref in _references(function.get(key)) if ref in template["Parameters"]}
+        description = versions[name].get("Description", {}).get("Fn::Sub", "")
+        if set(re.findall(r"\$\{(\w+)\}", description)) != used:
+            yield f"VersionDescription of {name} does not name exactly {sorted(used)}"
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("Ref"), str):
+            yield value["Ref"]
+        for one in value.values():
+            yield from _references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+
+
+def check_lifetimes(template: Template) -> Iterator[str]:
+    """The durations that follow from a function's Timeout do."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    lifetime = str(functions["DispatchFunction"]["Timeout"])
+    for name, function in functions.items():
+        if function["Environment"]["Variables"].get("WORKER_LIFETIME_SECONDS", lifetime) != lifetime:
+            yield f"WORKER_LIFETIME_SECONDS of {name} is not DispatchFunction's Timeout"
+    if functions["AcceptFunction"]["Timeout"] >= 15:
+        yield "AcceptFunction may take longer than CleverTap waits"
+    for function, queue, _ in _queue_sources(template):
+        if of_type(template, "AWS::SQS::Queue")[queue]["VisibilityTimeout"] < 6 * functions[function]["Timeout"]:
+            yield f"{queue} is visible again before {function} is surely done"
+
+
+def check_loops(template: Template) -> Iterator[str]:
+    """A function that writes to the queue it reads is not stopped as a runaway loop."""
+    for function, queue, _ in _queue_sources(template):
+        writes = any(
+            "sqs:SendMessage" in listed(one["Action"]) and target(one["Resource"]) == queue
+            for one in statements(template, function)
+        )
+        if writes and of_type(template, "AWS::Lambda::Function")[function].get("RecursiveLoop") != "Allow":
+            yield f"Lambda would stop {function} after 16 rounds of {queue}"
+
+
+def _queue_sources(template: Template) -> Iterable[tuple[str, str, Resource]]:
+    queues = of_type(template, "AWS::SQS::Queue")
+    return ((function, queue, mapping) for function, queue, mapping in sources(template) if queue in queues)
+
+
+# What must hold: the door
+
+
+def check_routes(template: Template) -> Iterator[str]:
+    """The API has the design's routes and no other."""
+    found = {}
+    for path, methods in of_type(template, "AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]["paths"].items():
+        for method, route in methods.items():
+            integration = route["x-amazon-apigateway-integration"]
+            alias = re.search(r"functions/\$\{(\w+)Aliaslive\}", integration["uri"]["Fn::Sub"])
+            found[method.upper(), path] = alias[1] if alias else None
+            if integration["payloadFormatVersion"] != "2.0":
+                yield f"{method} {path} does not get payload 2.0"
+    if found != ROUTES:
+        yield f"the routes are {found}"
+
+
+def check_door(template: Template) -> Iterator[str]:
+    """The API is throttled, and its log tells neither keys nor numbers."""
+    stages = of_type(template, "AWS::ApiGatewayV2::Stage").values()
+    if not stages:
+        yield "the API has no stage"
+    for stage in stages:
+        if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= stage.get("DefaultRouteSettings", {}).keys():
+            yield "the API is not throttled"
+        log = stage.get("AccessLogSettings", {})
+        if target(log.get("DestinationArn")) not in of_type(template, "AWS::Logs::LogGroup"):
+            yield "the API has no access log"
+        fields = json.loads(log.get("Format", "{}"))
+        if not {"route", "status"} <= fields.keys():
+            yield "the access log lacks the fields that the metric filters read"
+        yield from (f"the access log tells {value}" for value in fields.values() if SECRETIVE.search(value))
+
+
+def check_filters(template: Template) -> Iterator[str]:
+    """The metric filters read the access log."""
+    filters = of_type(template, "AWS::Logs::MetricFilter")
+    made = {one["MetricTransformations"][0]["MetricName"] for one in filters.values()}
+    if made != {"AcceptServerErrors", "RequestsThrottled"}:
+        yield f"the access log is counted as {sorted(made)}"
+    yield from (
+        f"{key} reads another log" for key, one in filters.items() if target(one["LogGroupName"]) != "AccessLog"
+    )
+
+
+# What must hold: nothing is lost
+
+
+def check_dead_letters(template: Template) -> Iterator[str]:
+    """What a function cannot do ends in a queue."""
+    queues = of_type(template, "AWS::SQS::Queue")
+    for function, source, mapping in sources(template):
+        if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", ()):
+            yield f"one failure of {function} fails all of its batch"
+        if source in queues and not 3 <= queues[source].get("RedrivePolicy", {}).get("maxReceiveCount", 0) <= 10:
+            yield f"{source} gives up too soon or too late"
+        if _end(queues, source, mapping) not in queues:
+            yield f"{source} has no dead letters"
+    for name in FUNCTIONS:
+        written = [queue for one in statements(template, name) for queue in map(target, listed(one["Resource"]))]
+        if not any(queue in queues for queue in written):
+            yield f"{name} has no queue to put aside what it cannot do"
+
+
+def check_dead_letters_are_watched(template: Template) -> Iterator[str]:
+    """A queue that no function reads is somebody's dead letters, and has an alarm."""
+    queues = of_type(template, "AWS::SQS::Queue")
+    ends = {_end(queues, source, mapping) for _, source, mapping in sources(template)}
+    for name in queues.keys() - {queue for _, queue, _ in sources(template)}:
+        if name not in ends:
+            yield f"{name} is read by nobody"
+        if not alarms_on(template, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name):
+            yield f"{name} has no alarm"
+
+
+def _end(queues: dict[str, Resource], source: str, mapping: Resource) -> str | None:
+    """Where that ends what fails again and again."""
+    if source in queues:
+        return target(queues[source].get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+    return target(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+
+
+def check_retention(template: Template) -> Iterator[str]:
+    """A dead letter outlives what it was; a chunk outlives its validity."""
+    queues = of_type(template, "AWS::SQS::Queue")
+    for name, queue in queues.items():
+        dead = target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        if dead in queues and queues[dead].get("MessageRetentionPeriod", 0) <= queue.get("MessageRetentionPeriod", 0):
+            yield f"{dead} forgets sooner than {name}"
+    longest_validity = template["Parameters"]["MessageValidityHours"]["MaxValue"] * 3600
+    if queues["DispatchQueue"]["MessageRetentionPeriod"] <= longest_validity:
+        yield "DispatchQueue forgets chunks that are still valid"
+
+
+def check_stream(template: Template) -> Iterator[str]:
+    """report hears of messages that became final and are to be reported, and of nothing else."""
+    for _, source, mapping in sources(template):
+        if source != "SmsLogTable":
+            continue
+        patterns = [json.loads(one["Pattern"]) for one in mapping.get("FilterCriteria", {}).get("Filters", ())]
+        wanted = {
+            "eventName": ["INSERT", "MODIFY"],
+            "dynamodb": {
+                "NewImage": {
+                    "report": {"BOOL": [True]},
+                    "status": {"S": ["rejected", "expired", "delivered", "undelivered"]},
+                }
+            },
+        }
+        if patterns != [wanted]:
+            yield f"the stream's filter is {patterns}"
+        if not mapping.get("BisectBatchOnFunctionError") or mapping.get("MaximumRetryAttempts", -1) < 0:
+            yield "one bad record would hold up the stream"
+
+
+# What must hold: data at rest
+
+
+def check_table(template: Template) -> Iterator[str]:
+    """The log survives the stack, mistakes and thieves, and forgets."""
+    table = template["Resources"]["SmsLogTable"]
+    properties = table["Properties"]
+    if {table.get("DeletionPolicy"), table.get("UpdateReplacePolicy")} != {"Retain"}:
+        yield "SmsLogTable goes with the stack"
+    if not properties.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+        yield "SmsLogTable has no point-in-time recovery"
+    if not properties.get("SSESpecification", {}).get("SSEEnabled"):
+        yield "SmsLogTable is not encrypted with a key of this account"
+    if properties.get("TimeToLiveSpecification") != {"AttributeName": "expiresAt", "Enabled": True}:
+        yield "SmsLogTable forgets nothing"
+    if properties.get("StreamSpecification") != {"StreamViewType": "NEW_AND_OLD_IMAGES"}:
+        yield "SmsLogTable has no stream"
+
+
+def check_queues(template: Template) -> Iterator[str]:
+    """Texts and numbers in queues are encrypted."""
+    queues = of_type(template, "AWS::SQS::Queue")
+    yield from (f"{name} is not encrypted" for name, queue in queues.items() if not queue.get("SqsManagedSseEnabled"))
+
+
+def check_secret(template: Template) -> Iterator[str]:
+    """The secret has placeholders, a generated key, and survives a change of AccountId."""
+    secret = template["Resources"]["AccountSecret"]
+    generated = secret["Properties"].get("GenerateSecretString", {})
+    fields = json.loads(generated.get("SecretStringTemplate", "{}"))
+    if {key for key, value in fields.items() if value == "REPLACE_ME"} != {"customerId", "email", "password"}:
+        yield f"a new secret holds {fields}"
+    if generated.get("GenerateStringKey") != "apiKey" or not generated.get("ExcludePunctuation"):
+        yield "the stack makes no apiKey that can be pasted into a header"
+    if secret.get("UpdateReplacePolicy") != "Retain":
+        yield "a change of AccountId destroys the credentials"
+    if not isinstance(generated.get("SecretStringTemplate"), str):
+        yield "a parameter in the secret's template would make it anew, over what was filled in"
+
+
+# What must hold: who may do what
+
+
+def check_policies(template: Template) -> Iterator[str]:
+    """No permission reaches beyond this stack's own resources, and each says what it is for."""
+    known = (ACCOUNTS_OF_THIS_STACK, STREAMS_OF_THE_TABLE)
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        managed = [json.dumps(one) for one in role.get("ManagedPolicyArns", ())]
+        if [one for one in managed if "AWSCodeDeployRoleForLambda" not in one]:
+            yield f"{name} has managed policies: {managed}"
+        for one in statements_of(role):
+            if "Sid" not in one or one["Effect"] != "Allow":
+                yield f"a statement of {name} does not say what it allows: {one}"
+            yield from (f"{name} may do {action}" for action in listed(one["Action"]) if "*" in action)
+            for resource in listed(one["Resource"]):
+                is_ours = "Fn::GetAtt" in resource and target(resource) in template["Resources"]
+                if not is_ours and resource not in known:
+                    yield f"{name} may reach {resource}"
+
+
+# What must hold: somebody is told
+
+
+def check_alarms(template: Template) -> Iterator[str]:
+    """Each alarm reaches the topic, bears its name, and says what to do. Each function has one."""
+    for key, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        if alarm.get("AlarmName") != {"Fn::Sub": f"${{AWS::StackName}}-{key.removesuffix('Alarm')}"}:
+            yield f"{key} is called {alarm.get('AlarmName')}"
+        if [alarm.get("AlarmActions"), alarm.get("OKActions")] != [[{"Ref": "AlarmTopic"}]] * 2:
+            yield f"{key} tells nobody"
+        if not 80 <= len(alarm.get("AlarmDescription", "")) <= 1024:
+            yield f"{key} does not say what to do"
+        if alarm.get("TreatMissingData") != "notBreaching":
+            yield f"{key} goes on when nothing happens"
+    for name in of_type(template, "AWS::Lambda::Function"):
+        if not alarms_on(template, "AWS/Lambda", None, "FunctionName", name):
+            yield f"{name} has no alarm"
+
+
+def check_alarms_watch_what_is_there(template: Template) -> Iterator[str]:
+    """What an alarm watches exists, and is not more than CloudWatch allows."""
+    for key, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        if len(_metrics(alarm)) > 10:
+            yield f"{key} watches too many metrics"
+        for one in (dimension for metric in _metrics(alarm) for dimension in metric.get("Dimensions", ())):
+            if isinstance(one["Value"], dict) and target(one["Value"]) not in template["Resources"]:
+                yield f"{key} watches {one['Value']}, which is not there"
+
+
+def check_alarms_of_the_design(template: Template) -> Iterator[str]:
+    """What issue and design want to be told of."""
+    wanted = {
+        *("AcceptServerErrors", "AcceptSlow", "AcceptThrottled", "DispatchErrors", "DispatchBacklog"),
+        *("CredentialsRefused", "CreditsExhausted", "AccountMisconfigured", "UnknownShare", "RejectedShare"),
+        *("MessagesExpired", "ReceiveErrors", "ReceiptsUnrecognised", "ReportErrors", "ReportsRefused"),
+        *("ReportStreamLate", "DispatchDeadLetters", "ReceiptDeadLetters", "ReportDeadLetters", "StreamDeadLetters"),
+    }
+    there = {key.removesuffix("Alarm") for key in of_type(template, "AWS::CloudWatch::Alarm")}
+    yield from (f"there is no alarm {name}" for name in sorted(wanted - there))
+    yield from (f"the alarm {name} is not in the list above" for name in sorted(there - wanted))
+
+
+def check_own_metrics(template: Template) -> Iterator[str]:
+    """Metrics of metric filters are made by one."""
+    made = {
+        one["MetricTransformations"][0]["MetricName"] for one in of_type(template, "AWS::Logs::MetricFilter").values()
+    }
+    shown = {name for name, service in own_metrics(template) if service is None}
+    yield from (f"nobody counts {name}" for name in shown - made)
+
+
+def check_gradual_deployment(template: Template) -> Iterator[str]:
+    """A gradual deployment of any function rolls back on an alarm; one at once is never held up by one."""
+    groups = of_type(template, "AWS::CodeDeploy::DeploymentGroup")
+    for name in FUNCTIONS:
+        alarms = groups[f"{name}DeploymentGroup"].get("AlarmConfiguration", {})
+        condition = alarms.get("Fn::If", [None, {}, None])
+        watched = [target(one["Name"]) for one in condition[1].get("Alarms", ())]
+        if condition[0] != "IsGradual" or condition[2] != {} or not watched:
+            yield f"{name} is not rolled back on an alarm"
+        yield from (f"{name} watches no alarm {one}" for one in watched if one not in template["Resources"])
+
+
+def check_dashboard(template: Template) -> Iterator[str]:
+    """The dashboard shows all alarms, refers to what is there, and asks the logs for nobody's number."""
+    body = dashboard(template)
+    text = json.dumps(body)
+    alarms = {key for key in of_type(template, "AWS::CloudWatch::Alarm") if f"${{{key}.Arn}}" in text}
+    yield from (f"the dashboard lacks {key}" for key in of_type(template, "AWS::CloudWatch::Alarm").keys() - alarms)
+    for name in set(re.findall(r"\$\{(\w+)[.}]", text)):
+        if name not in template["Resources"] and name not in template["Parameters"]:
+            yield f"the dashboard refers to {name}"
+    for widget in body["widgets"]:
+        for word in ("recipient", "text", "mobile", "messageId"):
+            if re.search(rf"\b{word}\b", widget["properties"].get("query", "")):
+                yield f"the dashboard shows {word}"
+
+
+def check_outputs(template: Template) -> Iterator[str]:
+    """What a user needs after a deployment."""
+    wanted = {"Endpoint", "ReceiptsUrl", "Account", "DashboardLink", "TableLink", "SecretLink"}
+    yield from (f"there is no output {name}" for name in sorted(wanted - template["Outputs"].keys()))
+    for name, parameter in template["Parameters"].items():
+        if "Description" not in parameter:
+            yield f"parameter {name} is not described"
+        if not parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue"}:
+            yield f"parameter {name} takes anything"
+    grouped = [
+        name
+        for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        for name in group["Parameters"]
+    ]
+    if sorted(grouped) != sorted(template["Parameters"]):
+        yield "not every parameter stands in one group"

@@ -9,7 +9,7 @@ import wiring
 from bridge.clevertap.credentials import read_credentials
 from bridge.clevertap.requests import read_messages, read_records
 from bridge.intake import Fate, Intake, Taken
-from bridge.message import AccountError, NothingAccepted, RequestError
+from bridge.message import AccountError, BridgeError, NotAuthenticated, RequestError
 from bridge.telemetry import Tally, logger
 from bridge.times import Deadline
 from http_api import HttpResponse, body_of, headers_of, response
@@ -31,17 +31,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> HttpResponse:
     """Answer one request of CleverTap's, whatever it holds."""
     tally, started = Tally(), time.monotonic()
     end = Deadline.within(context.get_remaining_time_in_millis() / 1_000 - SPARE_SECONDS, time.monotonic)
+    account, why = "", None
     try:
-        account = accounts.authenticate(read_credentials(headers_of(event)))
-    except (RequestError, AccountError) as error:
-        return _logged(_refusal(error), "refused", reason=str(error))
-    try:
-        answer = _take(body_of(event), account, context.aws_request_id, end, tally)
-    except (RequestError, NothingAccepted) as error:
-        answer = _refusal(error)
-    tally.latencies[account.id, "AcceptLatency"].append((time.monotonic() - started) * 1_000)
+        credentials = read_credentials(headers_of(event))
+        account = credentials.account
+        answer = _take(body_of(event), accounts.authenticate(credentials), context.aws_request_id, end, tally)
+    except NotAuthenticated as error:
+        return _logged(_refusal(error), reason=str(error))  # not counted by account: anybody may name any
+    except BridgeError as error:
+        answer, why = _refusal(error), str(error)
+        if isinstance(error, AccountError):
+            tally.add(account, "AccountMisconfigured")
+    tally.latencies[account, "AcceptLatency"].append((time.monotonic() - started) * 1_000)
     tally.emit()
-    return _logged(answer, "accepted", account=account.id, counts=tally.summary(), verdicts=tally.verdicts)
+    return _logged(answer, reason=why, account=account, counts=tally.summary(), verdicts=tally.verdicts)
 
 
 def _take(body: bytes, account: Account, worker: str, end: Deadline, tally: Tally) -> HttpResponse:
@@ -77,13 +80,13 @@ def _answer_many(taken: Taken) -> HttpResponse:
     return response(200, {"status": "queued", "accepted": taken.accepted, "rejected": rejected})
 
 
-def _refusal(error: Exception) -> HttpResponse:
+def _refusal(error: BridgeError) -> HttpResponse:
     """The answer to a request of which nothing was taken."""
     if isinstance(error, RequestError):
         return response(error.status, {"status": "error", "error": str(error)})
     return response(503, {"status": "error", "error": str(error)}, retry_after=str(RETRY_AFTER_SECONDS))
 
 
-def _logged(answer: HttpResponse, what: str, **fields: Any) -> HttpResponse:
-    logger.info(what, status=answer["statusCode"], **fields)
+def _logged(answer: HttpResponse, **fields: Any) -> HttpResponse:
+    logger.info("answered", status=answer["statusCode"], **fields)
     return answer

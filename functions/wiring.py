@@ -11,7 +11,7 @@ from bridge.accounts import Accounts
 from bridge.delivery import Delivery
 from bridge.message_central.client import MessageCentral
 from bridge.queues import Queue
-from bridge.send_log import SendLog
+from bridge.send_log import SETTLERS, SendLog
 
 HOUR = 3_600
 
@@ -25,7 +25,7 @@ def accounts() -> Accounts:
 @cache
 def send_log() -> SendLog:
     """The log."""
-    threads = send_concurrency()
+    threads = max(send_concurrency(), SETTLERS)
     return SendLog(
         os.environ["SMS_LOG_TABLE"],
         aws.dynamodb(threads),

@@ -197,10 +197,10 @@ class Dispatcher:
         breakers: dict[str, Breaker] = defaultdict(Breaker)
         work = [item for rest in rests for item in self._work(rest, breakers, worker, run.sending, tally)]
         # Of messages that failed before, one an account finds out whether the others would fail again.
-        probes = list({item.message.account: item for item in work if item.rest.chunk.attempts}.values())
-        for item in run.finish(probes, self._concurrency):
+        probes = {item.message.account: item for item in work if item.rest.chunk.attempts}
+        for item in run.finish(list(probes.values()), self._concurrency):
             breakers[item.message.account].trip()
-        run.finish([item for item in work if item not in probes], self._concurrency)
+        run.finish([item for item in work if item is not probes.get(item.message.account)], self._concurrency)
         self._give_back(rests, end)
         return [not rest.failed for rest in rests]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,8 @@ class Intake:
                 return self._queue_one(result.message, worker, end, tally)
             case None:
                 # A thread is still at it. Who finds its row `sending` when its time is over calls it unknown.
-                self._queue_one(message, worker, end, tally, delay=times.LONGEST_DELAY_SECONDS)
+                with suppress(NothingAccepted):
+                    self._queue_one(message, worker, end, tally, delay=times.LONGEST_DELAY_SECONDS)
                 return Fate(Status.UNKNOWN.value, message.message_id)
 
     def reject_one(self, rejection: Rejection, account: Account, end: Deadline, tally: Tally) -> Fate:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
 _DAY = 86_400
-_SETTLERS = 16  # threads that write rows one by one; at 5 ms a write, 1,000 take a third of a second
+SETTLERS = 16  # threads that write rows one by one; at 5 ms a write, 1,000 take a third of a second
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before a throttled or unprocessed batch is tried again
 _TYPES = {str: "S", int: "N", bool: "BOOL"}
 
@@ -213,7 +213,7 @@ class SendLog:
 
         if len(rows) <= 1:
             return [row for row in rows if unwritten(row)]
-        with ThreadPoolExecutor(min(_SETTLERS, len(rows))) as pool:
+        with ThreadPoolExecutor(min(SETTLERS, len(rows))) as pool:
             return [row for row, left in zip(rows, pool.map(unwritten, rows), strict=True) if left]
 
     def record(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:

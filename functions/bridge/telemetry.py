@@ -46,7 +46,8 @@ class Tally:
 
     def add(self, account: str, metric: str, count: int = 1) -> None:
         """Count something of an account."""
-        self.counts[account][metric] += count
+        if count:
+            self.counts[account][metric] += count
 
     def add_status(self, account: str, status: Status | str, count: int = 1) -> None:
         """Count messages by what became of them."""

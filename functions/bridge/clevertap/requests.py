@@ -114,7 +114,7 @@ def _records(document: Any) -> list[Record]:
         raise BadRequest("the payload is encrypted: switch encryption off in CleverTap's provider settings")
     arrays = [key for key, value in document.items() if _holds_records(value)]
     if len(arrays) > 1:
-        raise BadRequest(f"more than one array of records: {', '.join(map(repr, arrays[:5]))}")
+        raise BadRequest(f"{len(arrays)} arrays of records in one request; one is taken")
     if arrays:
         defaults = {key: value for key, value in document.items() if key != arrays[0]}
         return [

@@ -33,8 +33,10 @@ CREDENTIALS = {
 }
 RECEIPTS_PATH = f"/receipts/{ACCOUNT}/{CREDENTIALS['receiptKey']}"
 
-# Workers of a function, unless Options say otherwise: few, as this machine has few cores for all of them.
-CONCURRENCY = 2
+# Workers of a function, unless Options say otherwise: few, as this machine has few cores for all of them. More where
+# somebody waits for the answer, so that one request that hangs at the vendor does not hold up the next.
+WORKERS = 2
+WORKERS_OF_A_ROUTE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Bridge:
             secret = {**CREDENTIALS, "callbackUrl": self.options.callback_url, **self.options.secret}
             secret = {name: value for name, value in secret.items() if value}
             self.aws.create(self.stack, {f"{STACK_NAME}/{ACCOUNT}": secret})
-            self.gateway.server.start()
+            self.gateway.start()
             if self.options.polls:
                 self.start_pollers()
         except BaseException:
@@ -129,17 +131,18 @@ class Bridge:
         """End everything, whatever it is doing."""
         for poller in self._pollers:
             poller.stop()
+        self.gateway.stop()
         for function in self.functions.values():
             function.stop()
-        self.gateway.server.stop()
         self.stop_pollers()
         self.aws.stop()
 
     def _function(self, name: str) -> Function:
         log = self.options.logs / f"{name}.log" if self.options.logs else None
         variables = {"AWS_ENDPOINT_URL": self.aws.url, **self.options.variables}
-        concurrency = self.options.concurrency.get(name, CONCURRENCY)
-        return Function(self.stack.functions[name], variables, concurrency=concurrency, log=log)
+        description = self.stack.functions[name]
+        workers = self.options.concurrency.get(name, WORKERS_OF_A_ROUTE if description.routes else WORKERS)
+        return Function(description, variables, concurrency=workers, log=log)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import process
 from local.aws import ACCESS_KEY, SECRET_KEY
+from local.errors import FunctionError, HandlerError, TimedOutError, WorkerLostError
 from local.template import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
@@ -27,34 +28,6 @@ if TYPE_CHECKING:
 INIT_PATIENCE = 60
 # What a Python needs of the surroundings; nothing else of them reaches a handler, no AWS profile above all.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
-
-
-class FunctionError(Exception):
-    """A function did not give a result.
-
-    FunctionError
-    ├── HandlerError     the handler raised
-    ├── TimedOutError    it ran longer than its Timeout and was killed
-    ├── WorkerLostError  its process died
-    └── ThrottledError   (function.py) no worker was free
-    """
-
-
-class HandlerError(FunctionError):
-    """The handler, or its import, raised. `report` has Lambda's errorType, errorMessage and stackTrace."""
-
-    def __init__(self, name: str, report: dict[str, Any]) -> None:
-        trace = "".join(report["stackTrace"])
-        super().__init__(f"{name}: {report['errorType']}: {report['errorMessage']}\n{trace}")
-        self.report = report
-
-
-class TimedOutError(FunctionError):
-    """The handler ran longer than the function's Timeout. Its process is dead."""
-
-
-class WorkerLostError(FunctionError):
-    """The process died before it answered."""
 
 
 class Environment:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from local.environment import Environment, FunctionError, WorkerLostError
+from local.environment import Environment
+from local.errors import ThrottledError, WorkerLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from local.resources import Function as Description
-
-
-class ThrottledError(FunctionError):
-    """Every worker is busy, and no more may be started."""
 
 
 class Function:

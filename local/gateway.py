@@ -6,8 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from local.environment import FunctionError
-from local.function import ThrottledError
+from local.errors import FunctionError, ThrottledError
 from local.gateway_payload import InvalidAnswerError, answer_of, event_of
 from local.http_message import Answer, Request, json_answer
 from local.http_server import HttpServer
@@ -41,19 +40,30 @@ class Gateway:
         patience: float = 10.0,
         listener: Callable[[Request, Answer], None] = lambda *_: None,
     ) -> None:
-        self.server = HttpServer(self._handle, port=port, threads=THREADS)
+        self.listener = listener
+        self._server = HttpServer(self._handle, port=port, threads=THREADS)
         self._patience = patience
-        self._listener = listener
+        self._is_open = False
         self._routes = [(route, function) for function in functions.values() for route in function.description.routes]
 
     @property
     def url(self) -> str:
         """Where it listens, without a trailing slash."""
-        return self.server.url
+        return self._server.url
+
+    def start(self) -> None:
+        """Listen. Raises PortTakenError."""
+        self._server.start()
+        self._is_open = True
+
+    def stop(self) -> None:
+        """Stop listening and cut every connection; what the functions do for them goes on."""
+        self._is_open = False
+        self._server.stop()
 
     def _handle(self, request: Request) -> Answer:
         answer = self._answer(request)
-        self._listener(request, answer)
+        self.listener(request, answer)
         return answer
 
     def _answer(self, request: Request) -> Answer:
@@ -71,7 +81,8 @@ class Gateway:
         except ThrottledError:
             return json_answer({"message": "Service Unavailable"}, 503)
         except (FunctionError, InvalidAnswerError) as error:
-            logger.warning("%s: %s", route.key, error)
+            if self._is_open:  # afterwards nobody waits for the answer, and the functions are being ended
+                logger.warning("%s: %s", route.key, error)
             return json_answer({"message": "Internal Server Error"}, 500)
 
 

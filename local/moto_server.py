@@ -9,19 +9,40 @@ little faster, too).
 from __future__ import annotations
 
 import argparse
+import copy
 import logging
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from local import process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    Query = Callable[..., Any]
+
+
+def narrowed(query: Query) -> Query:
+    """Make `Table.query` quick: moto sorts every item of the table, each time (25 ms with 1,000 messages, and growing).
+
+    A copy of the table that holds only the partition asked for gives the same.
+    """
+
+    def query_partition(table: Table, hash_key: Any, *arguments: Any, **options: Any) -> Any:
+        if table.all_indexes():  # a query of an index is not about a partition of the table
+            return query(table, hash_key, *arguments, **options)
+        partition = copy.copy(table)
+        partition.items = defaultdict(dict, {hash_key: table.items.get(hash_key, {})})
+        return query(partition, hash_key, *arguments, **options)
+
+    return query_partition
 
 
 class OneAtATime:
@@ -55,6 +76,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    Table.query = narrowed(Table.query)  # type: ignore[method-assign]
     application: Any = DomainDispatcherApplication(create_backend_app)
     server = make_server(
         options.host, options.port, OneAtATime(application), threaded=True, request_handler=QuietHandler

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from local.environment import FunctionError
+from local.errors import FunctionError
 from local.poller import Poller
 from local.template import REGION
 
@@ -121,4 +121,4 @@ def failed_items(result: Any, messages: list[MessageTypeDef]) -> set[str]:
         failed = {failure["itemIdentifier"] for failure in failures}
     except (AttributeError, KeyError, TypeError):
         return everything
-    return min(failed, everything)
+    return everything if failed - everything else failed

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
+from local.bar import Bar
 from local.poller import Poller
 from local.stream import StreamReader
 
 if TYPE_CHECKING:
     from local.bridge import Bridge
+    from local.http_message import Answer, Request
 
 COLOURS = {
     "sent": "green",
@@ -25,9 +27,9 @@ COLOURS = {
     "retrying": "yellow",
     "unknown": "magenta",
 }
-# Seconds between two looks at the queue; and between two lines about it where there is no terminal.
+UNSETTLED = (None, "sending", "retrying")
+# Seconds between two looks at the queue.
 QUEUE_PAUSE = 1.0
-LINE_PAUSE = 5.0
 
 
 class Screen(Poller):
@@ -40,17 +42,13 @@ class Screen(Poller):
         self._reader = StreamReader(bridge.aws, bridge.table)
         self._sqs = bridge.aws.sqs()
         self._queue = bridge.stack.queues["DispatchQueue"].url
-        self._looked_at = self._said_at = 0.0
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"), BarColumn(), console=self.console, transient=True
-        )
-        self._bar = self._progress.add_task("", total=None, visible=False)
-        self._most = 0
+        self._bar = Bar(self.console)
+        self._looked_at = 0.0
+        bridge.gateway.listener = self._hear
 
     def start(self) -> None:
         """Begin to show."""
-        if self.console.is_terminal:
-            self._progress.start()
+        self._bar.start()
         super().start()
 
     def stop(self) -> None:
@@ -58,7 +56,7 @@ class Screen(Poller):
         super().stop()
         self.join()
         self.poll()
-        self._progress.stop()
+        self._bar.stop()
 
     def poll(self) -> bool:
         """Show what changed."""
@@ -67,7 +65,7 @@ class Screen(Poller):
             self._show(record)
         if time.monotonic() - self._looked_at > QUEUE_PAUSE:
             self._looked_at = time.monotonic()
-            self._show_queue()
+            self._bar.show(*self._depth())
         return bool(records)
 
     def summary(self) -> str:
@@ -82,22 +80,18 @@ class Screen(Poller):
             return
         row = {name: next(iter(value.values())) for name, value in item.items()}
         key, status = (row["recipient"], row["messageId"]), row.get("status", "?")
-        if self.statuses.get(key) != status:
-            self.statuses[key] = status
-            if status != "sending":  # the claim; its outcome follows
-                self.console.print(line(row, datetime.now(UTC)))
+        before = self.statuses.get(key)
+        if before == status:
+            return
+        self.statuses[key] = status
+        self._bar.done += before in UNSETTLED and status not in UNSETTLED
+        if status != "sending":  # the claim; its outcome follows
+            self.console.print(line(row, datetime.now(UTC)))
 
-    def _show_queue(self) -> None:
-        waiting, at_work, later = self._depth()
-        chunks = waiting + at_work + later
-        self._most = max(self._most, chunks) if chunks else 0
-        text = f"{chunks} chunks to go: {waiting} waiting, {at_work} at work, {later} later"
-        self._progress.update(
-            self._bar, description=text, total=self._most, completed=self._most - chunks, visible=chunks > 0
-        )
-        if chunks and not self.console.is_terminal and time.monotonic() - self._said_at > LINE_PAUSE:
-            self._said_at = time.monotonic()
-            self.console.print(text)
+    def _hear(self, _: Request, answer: Answer) -> None:
+        """Count what a batch put on the queue: `accepted` in the answer of design §4."""
+        if b'"accepted"' in answer.body:
+            self._bar.expected += json.loads(answer.body)["accepted"]
 
     def _depth(self) -> tuple[int, int, int]:
         counts = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["All"])["Attributes"]

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.environment import FunctionError
+from local.errors import FunctionError
 from local.patterns import matches
 from local.poller import PAUSE, Poller
 from local.stream import StreamReader

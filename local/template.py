@@ -50,30 +50,42 @@ def read_stack(
             raise TemplateError(f"the template has no resource {logical_id}")
         resources[logical_id]["Properties"] = _merged(resources[logical_id]["Properties"], properties)
     values = _parameters(document.get("Parameters", {}), parameters) | _pseudo_parameters(name)
-    attributes = {}
-    for logical_id, resource in resources.items():
-        values[logical_id], arn = _identity(name, logical_id, resource["Type"], endpoint)
-        attributes[logical_id, "Arn"] = arn
-        attributes[logical_id, "StreamArn"] = f"{arn}/stream/local"
-        attributes[logical_id, "QueueName"] = f"{name}-{logical_id}"
-    resolver = Resolver(values, attributes, document.get("Conditions", {}), document.get("Mappings", {}))
+    references, attributes = _identities(name, resources, endpoint)
+    conditions, mappings = document.get("Conditions", {}), document.get("Mappings", {})
+    return _stack(name, document, Resolver(values | references, attributes, conditions, mappings), template.parent)
+
+
+def _stack(name: str, document: dict[str, Any], resolver: Resolver, root: Path) -> Stack:
     defaults = resolver.resolve(document.get("Globals", {}).get("Function", {}))
 
     def of_type(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        for logical_id, resource in resources.items():
+        for logical_id, resource in document["Resources"].items():
             if resource["Type"] == kind and _is_wanted(resolver, resource):
-                yield logical_id, values[logical_id], resolver.resolve(resource["Properties"])
+                yield logical_id, resolver.resolve({"Ref": logical_id}), resolver.resolve(resource["Properties"])
 
     return Stack(
         name=name,
         tables={key: table_of(ref, own) for key, ref, own in of_type("AWS::DynamoDB::Table")},
         queues={key: queue_of(ref, own) for key, ref, own in of_type("AWS::SQS::Queue")},
         functions={
-            key: function_of(ref, own, defaults, template.parent)
-            for key, ref, own in of_type("AWS::Serverless::Function")
+            key: function_of(ref, own, defaults, root) for key, ref, own in of_type("AWS::Serverless::Function")
         },
         secrets={key: secret_of(own) for key, _, own in of_type("AWS::SecretsManager::Secret")},
     )
+
+
+def _identities(
+    stack_name: str, resources: Mapping[str, Any], endpoint: str
+) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
+    """What `Ref` and `GetAtt` give for every resource."""
+    references: dict[str, Any] = {}
+    attributes: dict[tuple[str, str], Any] = {}
+    for logical_id, resource in resources.items():
+        references[logical_id], arn = _identity(stack_name, logical_id, resource["Type"], endpoint)
+        attributes[logical_id, "Arn"] = arn
+        attributes[logical_id, "StreamArn"] = f"{arn}/stream/local"
+        attributes[logical_id, "QueueName"] = f"{stack_name}-{logical_id}"
+    return references, attributes
 
 
 def _merged(value: Any, override: Any) -> Any:

@@ -40,6 +40,9 @@ CLOSING_SECONDS = 15.0
 BEGIN_SECONDS = 12.0
 """What a message may take once it is begun: its claim, and the vendor's 10 s."""
 
+SHARE = 0.25
+"""The most that either takes of a worker's time, so that a short-lived worker still gets to send."""
+
 FLUSH_SECONDS = 0.5
 """Outcomes wait no longer than this for a full batch."""
 
@@ -101,7 +104,11 @@ class _Run:
         self._tally = tally
         self._end = end
         self._rows: list[tuple[_Rest, Row]] = []
-        self.sending = replace(end, at=end.at - CLOSING_SECONDS)
+        share = end.remaining() * SHARE
+        self.sending = replace(end, at=end.at - min(CLOSING_SECONDS, share))
+        """By when all calls to the vendor have ended."""
+        self.beginning = replace(self.sending, at=self.sending.at - min(BEGIN_SECONDS, share))
+        """By when the last of them has begun."""
 
     def finish(self, work: Sequence[_Work], threads: int) -> list[_Work]:
         """Do it all, as far as time allows; those that failed for reasons that hold for others come back."""
@@ -195,7 +202,7 @@ class Dispatcher:
         for rest in rests:
             rest.outcomes += self._log.settle_all(rest.chunk.outcomes)
         breakers: dict[str, Breaker] = defaultdict(Breaker)
-        work = [item for rest in rests for item in self._work(rest, breakers, worker, run.sending, tally)]
+        work = [item for rest in rests for item in self._work(rest, breakers, worker, run, tally)]
         # Of messages that failed before, one an account finds out whether the others would fail again.
         probes = {item.message.account: item for item in work if item.rest.chunk.attempts}
         for item in run.finish(list(probes.values()), self._concurrency):
@@ -204,9 +211,7 @@ class Dispatcher:
         self._give_back(rests, end)
         return [not rest.failed for rest in rests]
 
-    def _work(
-        self, rest: _Rest, breakers: dict[str, Breaker], worker: str, until: Deadline, tally: Tally
-    ) -> Iterator[_Work]:
+    def _work(self, rest: _Rest, breakers: dict[str, Breaker], worker: str, run: _Run, tally: Tally) -> Iterator[_Work]:
         """What there is to do for each message of a chunk."""
         account = self._account(rest.chunk, tally)
         for message in rest.chunk.messages:
@@ -216,7 +221,7 @@ class Dispatcher:
                 yield _Work(rest, message, partial(_NotBegun, message, outage=True))
             else:
                 breaker = breakers[account.id]
-                yield _Work(rest, message, partial(self._attempt, message, account, breaker, worker, until))
+                yield _Work(rest, message, partial(self._attempt, message, account, breaker, worker, run))
 
     def _account(self, chunk: Chunk, tally: Tally) -> Account | None:
         """A chunk's account; without one its messages wait, as long as they are valid."""
@@ -228,13 +233,13 @@ class Dispatcher:
             return None
 
     def _attempt(
-        self, message: Message, account: Account, breaker: Breaker, worker: str, until: Deadline
+        self, message: Message, account: Account, breaker: Breaker, worker: str, run: _Run
     ) -> Result | _NotBegun:
         if breaker.tripped:
             return _NotBegun(message, outage=True)
-        if not until.allows(BEGIN_SECONDS):
+        if not run.beginning.remaining():
             return _NotBegun(message, outage=False)
-        result = self._delivery.attempt(message, account, worker, until)
+        result = self._delivery.attempt(message, account, worker, run.sending)
         if isinstance(result, Attempted):
             breaker.note(outage=result.outage)
         return result

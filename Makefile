@@ -5,8 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SAM := .venvs/sam/bin/sam
+CHECKOV := .venvs/checkov/bin/checkov
+STACK ?= clevertap-sms
+export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check faults clean lock
+.PHONY: run test check faults e2e bench build deploy validate form lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
@@ -23,10 +27,32 @@ check: $(READY) ## format, lint, types, template
 faults: $(READY) ## killed workers, dead neighbours, lost answers: real processes and sockets (SEED=n repeats a run)
 	$(BIN)/python -m pytest tests/faults
 
+build: .venvs/sam/.ready ## what is deployed, with bytecode (needs python3.13, the functions' runtime)
+	$(SAM) build
+
+deploy: build ## to AWS; guided the first time
+	@if grep -q parameter_overrides samconfig.toml; then $(SAM) deploy; else $(SAM) deploy --guided; fi
+
+form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)
+	@$(BIN)/python scripts/clevertap_form.py --stack $(STACK) \
+	  $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(SHOW_KEY),--show-key)
+
+validate: .venvs/sam/.ready .venvs/checkov/.ready ## the template, by SAM and checkov
+	$(SAM) validate --lint --region us-east-1
+	$(CHECKOV) -f template.yaml --config-file tests/e2e/checkov.yaml
+
+e2e: $(READY) validate ## the functions as Lambda runs them, in containers (needs Docker and python3.13)
+	SAM=$(abspath $(SAM)) $(BIN)/python -m pytest tests/e2e
+
 $(READY): requirements-dev.txt functions/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venvs/%/.ready: tests/e2e/%.txt
+	$(PYTHON) -m venv --clear .venvs/$*
+	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 lock: ## pin the newest versions of all dependencies (needs uv)
@@ -34,6 +60,8 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	  --no-header --no-annotate -q -o requirements.txt
 	uv pip compile requirements-dev.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements-dev.txt
+	cd tests/e2e && for tool in sam checkov; do uv pip compile $$tool.in --upgrade --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .venvs .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis bench.json

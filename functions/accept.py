@@ -9,8 +9,8 @@ import wiring
 from bridge.clevertap.credentials import read_credentials
 from bridge.clevertap.requests import read_messages, read_records
 from bridge.intake import Fate, Intake, Taken
-from bridge.message import AccountError, BridgeError, NotAuthenticated, RequestError
-from bridge.telemetry import Tally, logger
+from bridge.message import BridgeError, Misconfigured, NotAuthenticated, RequestError
+from bridge.telemetry import Tally, logger, with_context
 from bridge.times import Deadline
 from http_api import HttpResponse, body_of, headers_of, response
 
@@ -26,7 +26,7 @@ intake = Intake(wiring.delivery(), wiring.send_log(), wiring.dispatch_queue(), t
 accounts = wiring.accounts()
 
 
-@logger.inject_lambda_context(clear_state=True)
+@with_context
 def handler(event: dict[str, Any], context: LambdaContext) -> HttpResponse:
     """Answer one request of CleverTap's, whatever it holds."""
     tally, started = Tally(), time.monotonic()
@@ -40,11 +40,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> HttpResponse:
         return _logged(_refusal(error), reason=str(error))  # not counted by account: anybody may name any
     except BridgeError as error:
         answer, why = _refusal(error), str(error)
-        if isinstance(error, AccountError):
+        if isinstance(error, Misconfigured):
             tally.add(account, "AccountMisconfigured")
     tally.latencies[account, "AcceptLatency"].append((time.monotonic() - started) * 1_000)
     tally.emit()
-    return _logged(answer, reason=why, account=account, counts=tally.summary(), verdicts=tally.verdicts)
+    return _logged(answer, reason=why, account=account, **tally.summary())
 
 
 def _take(body: bytes, account: Account, worker: str, end: Deadline, tally: Tally) -> HttpResponse:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import wiring
 from bridge.dispatching import Dispatcher
 from bridge.queues import Chunk, decode
-from bridge.telemetry import Tally, logger
+from bridge.telemetry import Tally, logger, with_context
 from bridge.times import Deadline
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ dispatcher = Dispatcher(
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
+@with_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Work off the chunks of one SQS event; those that failed are named, and delivered again."""
     tally = Tally()
@@ -41,8 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info(
         "dispatched",
         chunks=[_about(name, chunk) for name, chunk in readable.items()],
-        counts=tally.summary(),
-        verdicts=tally.verdicts,
+        **tally.summary(),
         failed=sorted(failed),
     )
     return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}

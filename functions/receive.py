@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import wiring
 from bridge import aws, receiving
-from bridge.message import AccountError, BadRequest, UnknownAccount
+from bridge.message import AccountError, BadRequest, Misconfigured, UnknownAccount
 from bridge.message_central.receipts import Receipt, Unrecognised, read_receipts
 from bridge.queues import Queue
 from bridge.receipt_log import ReceiptLog
-from bridge.telemetry import Tally, logger
+from bridge.telemetry import Tally, logger, with_context
 from bridge.times import Deadline
 from http_api import HttpResponse, body_of, response
 
@@ -31,14 +31,14 @@ receiver = receiving.Receiver(
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
+@with_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one call of Message Central's, or take up parked receipts from the queue."""
     tally = Tally()
     end = Deadline.within(context.get_remaining_time_in_millis() / 1_000 - SPARE_SECONDS, time.monotonic)
     answer = _parked(event["Records"], end, tally) if "Records" in event else _posted(event, end, tally)
     tally.emit()
-    logger.info("received", status=answer.get("statusCode"), counts=tally.summary())
+    logger.info("received", status=answer.get("statusCode"), **tally.summary())
     return answer
 
 
@@ -50,6 +50,8 @@ def _posted(event: dict[str, Any], end: Deadline, tally: Tally) -> HttpResponse:
         return response(404, {"message": "Not Found"})
     except AccountError as error:
         logger.error("receipts cannot be taken", reason=str(error))
+        if isinstance(error, Misconfigured):
+            tally.add(parameters["account"], "AccountMisconfigured")
         return response(503, {"status": "error", "error": "try again later"})
     try:
         readings = read_receipts(body_of(event), event.get("rawQueryString") or "")

@@ -11,7 +11,7 @@ from bridge import aws, reporting
 from bridge.clevertap.callbacks import Callbacks
 from bridge.queues import Queue
 from bridge.send_log import from_item
-from bridge.telemetry import Tally, logger
+from bridge.telemetry import Tally, logger, with_context
 from bridge.times import Deadline
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ reporter = reporting.Reporter(
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
+@with_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Report one batch of the stream's, or of the queue's; what failed is named, and comes again."""
     tally = Tally()

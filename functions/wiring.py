@@ -29,7 +29,6 @@ def send_log() -> SendLog:
     return SendLog(
         os.environ["SMS_LOG_TABLE"],
         aws.dynamodb(threads),
-        aws.dynamodb(1, attempts=1),
         retention_days=int(os.environ["RETENTION_DAYS"]),
         store_text=os.environ["STORE_TEXT"] == "true",
         clock=time.time,

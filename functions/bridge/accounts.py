@@ -143,6 +143,7 @@ class Accounts:
         if code in _GONE:
             self._remember_unknown(account, now)
             raise UnknownAccount(f"account {account} has no secret")
+        self._make_room(self._silent)
         self._silent[account] = now + REREAD_SECONDS  # else every request would wait for the time-out again
         return self._stale(account, now, code)
 
@@ -152,10 +153,14 @@ class Accounts:
             raise AccountUnavailable(f"the secret of account {account} cannot be read: {why}")
         return secret
 
+    @staticmethod
+    def _make_room(remembered: dict[str, float]) -> None:
+        if len(remembered) >= MOST_UNKNOWN:
+            remembered.clear()
+
     def _remember_unknown(self, account: str, now: float) -> None:
         self._good.pop(account, None)
-        if len(self._unknown) >= MOST_UNKNOWN:
-            self._unknown.clear()
+        self._make_room(self._unknown)
         self._unknown[account] = now + UNKNOWN_SECONDS
 
 
@@ -194,6 +199,8 @@ def _account(account: str, secret: Mapping[str, str]) -> Account:
             raise Misconfigured(f"the secret of account {account} still holds a placeholder in {name}")
     if not _COUNTRY.fullmatch(country := secret.get("country", "IN").upper()):
         raise Misconfigured(f"the secret of account {account} has no ISO country code of two letters in country")
+    if not (secret.get("authToken", "-").isascii() and secret.get("authToken", "-").isprintable()):
+        raise Misconfigured(f"the secret of account {account} has an authToken that no header can carry")
     if not secret.get("callbackUrl", "http").startswith("http"):
         raise Misconfigured(f"the secret of account {account} has no URL in callbackUrl")
     return Account(

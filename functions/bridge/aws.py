@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # In one region a connection takes milliseconds, and so does an answer: what takes longer will not come.
 CONNECT_SECONDS = 1
 READ_SECONDS = 2
+CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
 
 
 @cache
@@ -23,9 +24,9 @@ def _session() -> Session:
     return Session()
 
 
-def dynamodb(connections: int, *, attempts: int = 3) -> DynamoDBClient:
-    """A DynamoDB client for so many threads; `attempts` counts the first."""
-    return _session().client("dynamodb", config=_config(connections, attempts))
+def dynamodb(connections: int) -> DynamoDBClient:
+    """A DynamoDB client for so many threads, which does not retry by itself: the log knows what may be repeated."""
+    return _session().client("dynamodb", config=_config(connections, 1))
 
 
 def sqs() -> SQSClient:

@@ -93,34 +93,34 @@ class Delivery:
     def attempt(self, message: Message, account: Account, worker: str, deadline: Deadline) -> Result:
         """Claim a message and give it to the vendor. `worker` tells in the log who did it."""
         claim = self._log.new_claim(message, _claim_id(worker), report=bool(account.callback_url))
-        refusal = self._claim(claim)
+        refusal = self._claim(claim, deadline)
         if refusal:
             return refusal
         started = self._clock()
         outcome = self._vendor.send(message, account, deadline)
         return Attempted(claim, outcome, self._clock() - started)
 
-    def expire(self, message: Message, worker: str) -> Result:
+    def expire(self, message: Message, worker: str, deadline: Deadline) -> Result:
         """End a message that is too old to be sent, unless it was sent before. Its outcome is recorded at once."""
         claim = self._log.new_claim(message, _claim_id(worker), report=True)
         claim = replace(claim, row=self._log.outcome_row(claim, TOO_OLD))
-        return self._claim(claim) or Attempted(claim, TOO_OLD, 0.0)
+        return self._claim(claim, deadline) or Attempted(claim, TOO_OLD, 0.0)
 
-    def _claim(self, claim: Claim) -> Refused | Postponed | None:
+    def _claim(self, claim: Claim, deadline: Deadline) -> Refused | Postponed | None:
         try:
-            existing = self._log.claim(claim)
-            return self._refused(claim.message, existing) if existing else None
+            existing = self._log.claim(claim, deadline)
+            return self._refused(claim.message, existing, deadline) if existing else None
         except LogUnavailable:
             unsent = (*claim.message.unsent_claims, claim.id)[-MOST_UNSENT_CLAIMS:]
             return Postponed(replace(claim.message, unsent_claims=unsent))
 
-    def _refused(self, message: Message, existing: Existing) -> Refused:
+    def _refused(self, message: Message, existing: Existing, deadline: Deadline) -> Refused:
         if existing.status is not Status.SENDING:
             return Refused(message, existing.status)
         busy_for = existing.claimed_at + self._lifetime - self._clock()
         if busy_for > 0:
             return Refused(message, Status.SENDING, busy_for)
-        self._log.give_up(existing)
+        self._log.give_up(existing, deadline)
         return Refused(message, Status.UNKNOWN)
 
 

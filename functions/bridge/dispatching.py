@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bridge import times
 from bridge.breaker import Breaker
 from bridge.delivery import Attempted, Refused, Result
-from bridge.message import AccountError, Message, Status
+from bridge.message import AccountError, AccountUnavailable, Message, Status
 from bridge.pool import as_done
 from bridge.queues import Queued, encode
 from bridge.send_log import BATCH
@@ -77,11 +77,18 @@ class _Rest:
         self.messages[min(times.LONGEST_DELAY_SECONDS, math.ceil(delay)), attempts].append(message)
 
     def chunks(self) -> list[tuple[Chunk, int]]:
-        """The rest as new chunks, each with its delay in seconds."""
-        again = [
-            (replace(self.chunk, attempts=attempts, messages=messages, outcomes=()), delay)
-            for (delay, attempts), messages in self.messages.items()
-        ]
+        """The rest as new chunks, each with its delay in seconds.
+
+        A chunk that failed is delivered again with all its messages: copies of them here would multiply.
+        """
+        again = (
+            []
+            if self.failed
+            else [
+                (replace(self.chunk, attempts=attempts, messages=messages, outcomes=()), delay)
+                for (delay, attempts), messages in self.messages.items()
+            ]
+        )
         if self.outcomes:
             again.append((replace(self.chunk, messages=(), outcomes=self.outcomes), self.backoff))
         return again
@@ -153,10 +160,11 @@ class _Run:
                 rest.retry(result.message)
 
     def _take_attempt(self, rest: _Rest, attempt: Attempted) -> None:
-        outcome = attempt.outcome
-        self._tally.add_outcome(attempt.claim.message.account, outcome, attempt.seconds)
+        outcome, account = attempt.outcome, attempt.claim.message.account
         if outcome.status is Status.EXPIRED:
+            self._tally.add_status(account, outcome.status)
             return  # recorded by its very claim
+        self._tally.add_outcome(account, outcome, attempt.seconds)
         if outcome.status is Status.RETRYING:
             rest.retry(attempt.message, outcome.retry_after)
         self._rows.append((rest, self._log.outcome_row(attempt.claim, outcome)))
@@ -200,7 +208,7 @@ class Dispatcher:
         rests = [_Rest(chunk, times.backoff(chunk.attempts + 1, random.random())) for chunk in chunks]  # noqa: S311 - jitter
         run = _Run(self._log, tally, end)
         for rest in rests:
-            rest.outcomes += self._log.settle_all(rest.chunk.outcomes)
+            rest.outcomes += self._log.settle_all(rest.chunk.outcomes, run.sending)[0]
         breakers: dict[str, Breaker] = defaultdict(Breaker)
         work = [item for rest in rests for item in self._work(rest, breakers, worker, run, tally)]
         # Of messages that failed before, one an account finds out whether the others would fail again.
@@ -216,7 +224,7 @@ class Dispatcher:
         account = self._account(rest.chunk, tally)
         for message in rest.chunk.messages:
             if self._clock() - message.accepted_at > self._validity:
-                yield _Work(rest, message, partial(self._delivery.expire, message, worker))
+                yield _Work(rest, message, partial(self._delivery.expire, message, worker, run.sending))
             elif account is None:
                 yield _Work(rest, message, partial(_NotBegun, message, outage=True))
             else:
@@ -229,7 +237,8 @@ class Dispatcher:
             return self._accounts.get(chunk.account)
         except AccountError as error:
             logger.error("messages wait for their account", account=chunk.account, reason=str(error))
-            tally.add(chunk.account, "AccountMisconfigured")
+            if not isinstance(error, AccountUnavailable):
+                tally.add(chunk.account, "AccountMisconfigured")
             return None
 
     def _attempt(

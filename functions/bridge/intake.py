@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bridge import times
+from bridge.aws import CALL_SECONDS
 from bridge.clevertap import codes
 from bridge.delivery import Attempted, Postponed, Refused
 from bridge.message import NothingAccepted, Outcome, Rejection, Status
@@ -93,6 +94,7 @@ class Intake:
                 return self._queue_one(result.message, worker, end, tally)
             case None:
                 # A thread is still at it. Who finds its row `sending` when its time is over calls it unknown.
+                self._pause(account)
                 with suppress(NothingAccepted):
                     self._queue_one(message, worker, end, tally, delay=times.LONGEST_DELAY_SECONDS)
                 return Fate(Status.UNKNOWN.value, message.message_id)
@@ -100,7 +102,7 @@ class Intake:
     def reject_one(self, rejection: Rejection, account: Account, end: Deadline, tally: Tally) -> Fate:
         """Log one record that cannot be a message; CleverTap is told by the answer."""
         self._record([self._log.rejection_row(rejection, account.id, self._clock(), report=False)], account, end, tally)
-        tally.add_status(account.id, Status.REJECTED)
+        _count([rejection], account, tally)
         return Fate("rejected", rejection.message_id, code=rejection.code, reason=rejection.reason)
 
     def take_many(self, readings: Readings, account: Account, worker: str, end: Deadline, tally: Tally) -> Taken:
@@ -115,7 +117,7 @@ class Intake:
         told = not readings.messages  # with a 422
         rows = [self._log.rejection_row(item, account.id, self._clock(), report=not told) for item in rejected]
         self._record(rows, account, end, tally)
-        tally.add_status(account.id, Status.REJECTED, len(rejected))
+        _count(rejected, account, tally)
         tally.add(account.id, "MessagesAccepted", accepted)
         return Taken(accepted, rejected)
 
@@ -125,13 +127,14 @@ class Intake:
         try:
             return future.result(timeout=until.remaining() + GRACE_SECONDS)
         except OutOfTime:
-            return None
+            # Where older answers still trickle in all threads, it was not even begun.
+            return Postponed(message) if future.cancel() else None
 
     def _attempted(self, attempt: Attempted, account: Account, worker: str, end: Deadline, tally: Tally) -> Fate:
         outcome, message = attempt.outcome, attempt.claim.message
         tally.add_outcome(account.id, outcome, attempt.seconds)
         if outcome.outage:
-            self._paused_until[account.id] = self._clock() + PAUSE_SECONDS
+            self._pause(account)
         if outcome.status is Status.RETRYING:
             return self._retry(attempt, account, worker, end, tally)
         told = outcome.status is Status.REJECTED
@@ -144,6 +147,9 @@ class Intake:
             code=outcome.code,
             reason=outcome.reason,
         )
+
+    def _pause(self, account: Account) -> None:
+        self._paused_until[account.id] = self._clock() + PAUSE_SECONDS
 
     def _retry(self, attempt: Attempted, account: Account, worker: str, end: Deadline, tally: Tally) -> Fate:
         outcome = attempt.outcome
@@ -166,8 +172,10 @@ class Intake:
         if queued is Queued.YES:
             tally.add(message.account, "MessagesAccepted")
             return Fate("queued", message.message_id)
-        if queued is Queued.IN_DOUBT:
-            self._void([_not_queued(message, 0)], message.account)
+        if queued is Queued.IN_DOUBT and not self._voided(
+            [_not_queued(message, 0)], message.account, end, report=False
+        ):
+            return Fate("queued", message.message_id)
         raise NothingAccepted("neither Message Central nor the queue could be reached")
 
     def _queue_many(self, readings: Readings, account: Account, worker: str, end: Deadline) -> list[Rejection]:
@@ -176,23 +184,31 @@ class Intake:
         parts = list(encode(chunk))
         results = self._queue.send([(body, 0) for body, _ in parts], end)
         indexes = iter(readings.indexes)
-        lost: dict[Queued, list[Rejection]] = {queued: [] for queued in Queued}
+        by_result: dict[Queued, list[Rejection]] = {queued: [] for queued in Queued}
         for (_, part), queued in zip(parts, results, strict=True):
-            lost[queued] += [_not_queued(message, next(indexes)) for message in part.messages]
-        if not lost[Queued.YES]:
-            self._void(lost[Queued.IN_DOUBT], account.id)
+            by_result[queued] += [_not_queued(message, next(indexes)) for message in part.messages]
+        report = bool(by_result[Queued.YES])  # else CleverTap is told by a 503
+        lost = by_result[Queued.NO] + self._voided(by_result[Queued.IN_DOUBT], account.id, end, report=report)
+        if len(lost) == len(readings.messages):
             raise NothingAccepted("the queue could not be reached")
-        return lost[Queued.NO] + lost[Queued.IN_DOUBT]
+        return lost
 
-    def _void(self, rejections: Sequence[Rejection], account: str) -> None:
-        """Make sure that chunks which may yet turn up are not sent: CleverTap is told that they were not taken."""
-        rows = [self._log.rejection_row(item, account, self._clock(), report=False) for item in rejections]
-        if unwritten := self._log.settle_all(rows):
+    def _voided(self, doubtful: Sequence[Rejection], account: str, end: Deadline, *, report: bool) -> list[Rejection]:
+        """Make sure that messages whose chunk may yet turn up are not sent; those that a worker already has are not
+        among those that come back.
+        """
+        rows = [self._log.rejection_row(item, account, self._clock(), report=report) for item in doubtful]
+        unwritten, superseded = self._log.settle_all(rows, end)
+        if unwritten:
             logger.error("messages that were refused may still be sent", account=account, count=len(unwritten))
+        taken = {id(row) for row in superseded}
+        return [item for item, row in zip(doubtful, rows, strict=True) if id(row) not in taken]
 
     def _record(self, rows: Sequence[Row], account: Account, end: Deadline, tally: Tally) -> None:
         """Write outcomes to the log, or else to the queue, from where they are written later."""
-        unwritten = self._log.settle_all(rows)
+        # The queue needs some time, too, if there is enough for both.
+        until = replace(end, at=end.at - CALL_SECONDS) if end.allows(2 * CALL_SECONDS) else end
+        unwritten, _ = self._log.settle_all(rows, until)
         if not unwritten:
             return
         chunk = Chunk(account.id, self._clock(), 0, [], outcomes=unwritten)
@@ -200,6 +216,11 @@ class Intake:
         if any(queued is not Queued.YES for queued in results):
             logger.error("outcomes could not be recorded", account=account.id, count=len(unwritten))
             tally.add(account.id, "OutcomesUnrecorded", len(unwritten))
+
+
+def _count(rejections: Sequence[Rejection], account: Account, tally: Tally) -> None:
+    tally.add_status(account.id, Status.REJECTED, len(rejections))
+    tally.rejections.update(rejection.code for rejection in rejections)
 
 
 def _not_queued(message: Message, index: int) -> Rejection:

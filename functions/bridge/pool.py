@@ -28,14 +28,16 @@ def as_done(
     for index, future in enumerate(futures):
         future.add_done_callback(lambda _, index=index: done.put(index))  # type: ignore[misc] # bound now
     waiting = set(range(len(jobs)))
-    while waiting and until.remaining():
-        try:
-            index = done.get(timeout=min(idle_seconds, until.remaining()))
-        except Empty:
-            yield None
-        else:
-            waiting.discard(index)
-            yield index, futures[index]
-    pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        while waiting and until.remaining():
+            try:
+                index = done.get(timeout=min(idle_seconds, until.remaining()))
+            except Empty:
+                yield None
+            else:
+                waiting.discard(index)
+                yield index, futures[index]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     for index in sorted(waiting):
         yield index, futures[index]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from bridge import times
-from bridge.aws import CONNECT_SECONDS, READ_SECONDS
+from bridge.aws import CALL_SECONDS
 from bridge.message import Message
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Queue:
         for pause in _PAUSES:
             waiting = [index for index, queued in enumerate(results) if queued is not Queued.YES]
             for batch in _batches(waiting, sizes):
-                if not deadline.allows(CONNECT_SECONDS + READ_SECONDS):
+                if not deadline.allows(CALL_SECONDS):
                     return results
                 for index, queued in zip(batch, self._send_batch([bodies[index] for index in batch]), strict=True):
                     if queued is Queued.YES or results[index] is Queued.NO:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.clevertap.callbacks import MAX_ITEMS, POST_SECONDS, Event, Reaction, event_of
-from bridge.message import FINAL, AccountError
+from bridge.message import FINAL, AccountError, AccountUnavailable
 from bridge.queues import Queued
 from bridge.telemetry import logger
 
@@ -106,6 +106,8 @@ class Reporter:
             url = self._accounts.get(account).callback_url
         except AccountError as error:
             logger.error("reports wait for their account", account=account, reason=str(error))
+            if not isinstance(error, AccountUnavailable):
+                tally.add(account, "AccountMisconfigured")
             return self._later(delayed, end, tally)
         if not url:
             return True  # switched off since

@@ -15,11 +15,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bridge import times
+from bridge.aws import CALL_SECONDS
 from bridge.message import FINAL, OWN_ID_PREFIX, LogUnavailable, Message, Outcome, Status
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
 _DAY = 86_400
 SETTLERS = 16  # threads that write rows one by one; at 5 ms a write, 1,000 take a third of a second
+_PUT_PAUSES = (0.05, 0.2, 0.0)  # seconds after each try to put a row
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before a throttled or unprocessed batch is tried again
 _TYPES = {str: "S", int: "N", bool: "BOOL"}
 
@@ -77,17 +80,15 @@ class SendLog:
         self,
         table: str,
         client: DynamoDBClient,
-        batch_client: DynamoDBClient,
         *,
         retention_days: int,
         store_text: bool,
         clock: Callable[[], float],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`batch_client` must not retry by itself; `clock` gives epoch seconds."""
+        """`client` must not retry by itself; `clock` gives epoch seconds."""
         self._table = table
         self._client = client
-        self._batch_client = batch_client
         self._retention = retention_days * _DAY
         self._store_text = store_text
         self._clock = clock
@@ -119,7 +120,7 @@ class SendLog:
         row.update({name: value for name, value in optional.items() if value is not None})
         return Claim(message, claim_id, row)
 
-    def claim(self, claim: Claim) -> Existing | None:
+    def claim(self, claim: Claim, deadline: Deadline) -> Existing | None:
         """Write a claim. None: it is granted. Else what became of the message before.
 
         Raises:
@@ -131,18 +132,18 @@ class SendLog:
             unsent = {f":unsent{n}": {"S": name} for n, name in enumerate(claim.message.unsent_claims)}
             condition += f" OR (#status = :sending AND claimedBy IN ({', '.join(unsent)}))"
             values |= {":sending": {"S": Status.SENDING.value}, **unsent}
-        item = self._put_if(claim.row, condition, values)
+        item = self._put_if(claim.row, condition, values, deadline)
         # Our own put, repeated by the client after its answer was lost, meets itself.
         return None if item is None or item.get("claimedBy") == claim.id else Existing(item)
 
-    def give_up(self, existing: Existing) -> None:
+    def give_up(self, existing: Existing, deadline: Deadline) -> None:
         """Call a message `unknown` whose worker died between its claim and its outcome.
 
         Raises:
             LogUnavailable: DynamoDB did not say.
         """
         reason = "the worker that was sending it ended before it noted the outcome"
-        self.settle({**existing.row, "status": Status.UNKNOWN.value, "reason": reason})
+        self.settle({**existing.row, "status": Status.UNKNOWN.value, "reason": reason}, deadline)
 
     def outcome_row(self, claim: Claim, outcome: Outcome, *, told: bool = False) -> Row:
         """How a claim's row looks with its outcome; `told` when CleverTap has it in the answer and needs no report."""
@@ -180,8 +181,10 @@ class SendLog:
             row["campaignId"] = rejection.campaign_id
         return row
 
-    def settle(self, row: Row) -> None:
-        """Write one outcome, unless its claim no longer stands; repeating it changes nothing.
+    def settle(self, row: Row, deadline: Deadline) -> Row | None:
+        """Write one outcome, unless its claim no longer stands. None: it stands there; else what stands there instead.
+
+        Repeating it changes nothing. `unknown` may still become anything but `retrying`: its chunk has ended.
 
         Raises:
             LogUnavailable: DynamoDB did not say.
@@ -190,31 +193,39 @@ class SendLog:
         values: dict[str, Any] = {}
         if "claimedBy" in row:
             condition += " OR (claimedBy = :claim AND #status IN (:sending, :unknown))"
+            open_ = Status.SENDING if row["status"] == Status.RETRYING else Status.UNKNOWN
             values = {
                 ":claim": {"S": row["claimedBy"]},
                 ":sending": {"S": Status.SENDING.value},
-                ":unknown": {"S": Status.UNKNOWN.value},
+                ":unknown": {"S": open_.value},
             }
-        self._put_if(row, condition, values)
+        there = self._put_if(row, condition, values, deadline)
+        return None if there == row else there
 
-    def settle_all(self, rows: Sequence[Row]) -> list[Row]:
-        """Write many outcomes one by one, several at once; those that could not be written come back."""
+    def settle_all(self, rows: Sequence[Row], deadline: Deadline) -> tuple[list[Row], list[Row]]:
+        """Write many outcomes one by one, several at once. Returns those that could not be written, and those in whose
+        place something else stands.
+        """
         broken = threading.Event()  # the table does not answer: the others would only wait for the same
 
-        def unwritten(row: Row) -> bool:
-            if not broken.is_set():
-                try:
-                    self.settle(row)
-                except LogUnavailable:
-                    broken.set()
-                else:
-                    return False
-            return True
+        def settled(row: Row) -> Row | None:
+            if broken.is_set():
+                raise LogUnavailable("the log did not answer just now")
+            try:
+                return self.settle(row, deadline)
+            except LogUnavailable:
+                broken.set()
+                raise
 
-        if len(rows) <= 1:
-            return [row for row in rows if unwritten(row)]
-        with ThreadPoolExecutor(min(SETTLERS, len(rows))) as pool:
-            return [row for row, left in zip(rows, pool.map(unwritten, rows), strict=True) if left]
+        unwritten: list[Row] = []
+        superseded: list[Row] = []
+        with ThreadPoolExecutor(max(1, min(SETTLERS, len(rows)))) as pool:
+            for row, future in [(row, pool.submit(settled, row)) for row in rows]:
+                try:
+                    superseded += [row] if future.result() else []
+                except LogUnavailable:
+                    unwritten.append(row)
+        return unwritten, superseded
 
     def record(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:
         """Write the outcomes of claims that this worker holds, in batches; those not written come back."""
@@ -226,45 +237,63 @@ class SendLog:
     def _record_batch(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:
         pending = {(row["recipient"], row["messageId"]): row for row in rows}
         for pause in _PAUSES:
+            if not deadline.allows(CALL_SECONDS):
+                break
             requests: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": to_item(row)}} for row in pending.values()]
             try:
-                answer = self._batch_client.batch_write_item(RequestItems={self._table: requests})
-            except ClientError as error:
+                answer = self._client.batch_write_item(RequestItems={self._table: requests})
+            except (ClientError, BotoCoreError) as error:
                 if error_code(error) not in _THROTTLED:
-                    return self.settle_all(list(pending.values()))
-            except BotoCoreError:
-                # Perhaps it was written, and only the answer is lost.
-                return self.settle_all(list(pending.values()))
+                    # Perhaps it was written, and only the answer is lost.
+                    return self.settle_all(list(pending.values()), deadline)[0]
             else:
                 unprocessed = answer.get("UnprocessedItems", {}).get(self._table, [])
                 items = [request["PutRequest"]["Item"] for request in unprocessed]
                 keys = {(item["recipient"]["S"], item["messageId"]["S"]) for item in items}
                 pending = {key: row for key, row in pending.items() if key in keys}
-            if not pending or not deadline.allows(pause):
+            if not pending:
                 break
-            self._pause(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
+            self._wait(pause)
         return list(pending.values())
 
-    def _put_if(self, row: Row, condition: str, values: dict[str, Any]) -> Row | None:
+    def _put_if(self, row: Row, condition: str, values: dict[str, Any], deadline: Deadline) -> Row | None:
         """Put on a condition. None: done; else the item that is there instead."""
         extra: dict[str, Any] = {}
         if "#status" in condition:
             extra = {"ExpressionAttributeNames": {"#status": "status"}, "ExpressionAttributeValues": values}
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=to_item(row),
-                ConditionExpression=condition,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **extra,
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise LogUnavailable(f"the log refused a write: {error_code(error)}") from None
-            return from_item(cast("dict[str, Any]", error.response.get("Item", {})))
-        except BotoCoreError as error:
-            raise LogUnavailable(f"the log did not answer: {error_code(error)}") from None
-        return None
+        why = "no time is left"
+        for pause in _PUT_PAUSES:
+            if not deadline.allows(CALL_SECONDS):
+                break
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item(row),
+                    ConditionExpression=condition,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **extra,
+                )
+            except (ClientError, BotoCoreError) as error:
+                why = error_code(error)
+                if isinstance(error, ClientError) and why == "ConditionalCheckFailedException":
+                    return from_item(cast("dict[str, Any]", error.response.get("Item", {})))
+                if not _passing(error):
+                    break
+            else:
+                return None
+            self._wait(pause)
+        raise LogUnavailable(f"the log was not written: {why}")
+
+    def _wait(self, pause: float) -> None:
+        self._pause(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
+
+
+def _passing(error: ClientError | BotoCoreError) -> bool:
+    """Whether the same request may do better in a moment. Every request here is safe to repeat."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+    return error_code(error) in _THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def to_item(row: Row) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 logger = Logger()
 """JSON lines; service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
 
-MAX_VALUES = 100  # of one metric in one EMF document, CloudWatch's limit
+# Events hold keys, numbers and texts: no setting of the environment may have them logged.
+with_context = logger.inject_lambda_context(clear_state=True, log_event=False)
+"""Decorates a handler: its log lines carry the invocation's context."""
+
+# Lambda gives the root logger the template's LogLevel. At DEBUG botocore logs whole requests, secrets and texts
+# included, and urllib3 the URL of the token call.
+for _library in ("boto3", "botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+MAX_VALUES = 99  # of one metric in one document: at 100, CloudWatch's limit, Powertools writes it on its own
 
 STATUS_METRICS: Mapping[str, str] = {
     "sent": "MessagesSent",
@@ -38,11 +48,13 @@ def mask(number: str) -> str:
 
 @dataclass(slots=True)
 class Tally:
-    """What one invocation did, by account: metrics by their names, and the vendor's verdicts by code."""
+    """What one invocation did: metrics by account and name, and over all accounts the vendor's verdicts by code."""
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     latencies: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     verdicts: Counter[str] = field(default_factory=Counter)
+    rejections: Counter[str] = field(default_factory=Counter)
+    """By CleverTap's code."""
 
     def add(self, account: str, metric: str, count: int = 1) -> None:
         """Count something of an account."""
@@ -56,6 +68,8 @@ class Tally:
     def add_outcome(self, account: str, outcome: Outcome, seconds: float) -> None:
         """Count one attempt, which took so many seconds at the vendor."""
         self.add_status(account, outcome.status)
+        if outcome.code:
+            self.rejections[outcome.code] += 1
         if outcome.alarm:
             self.add(account, outcome.alarm)
         if outcome.vendor_code:
@@ -66,6 +80,7 @@ class Tally:
         """Write everything as CloudWatch metrics (EMF), once by service and once by service and account."""
         for account in {*self.counts, *(account for account, _ in self.latencies)}:
             metrics = EphemeralMetrics()
+            metrics.add_dimensions(service=str(metrics.service), account=account)
             for name, count in self.counts[account].items():
                 metrics.add_metric(name, MetricUnit.Count, count)
             for (owner, name), values in self.latencies.items():
@@ -73,9 +88,9 @@ class Tally:
                 for value in values[:MAX_VALUES] if owner == account else ():
                     metrics.add_metric(name, MetricUnit.Milliseconds, value)
             if metrics.metric_set:
-                metrics.add_dimensions(service=str(metrics.service), account=account)
                 metrics.flush_metrics()
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> dict[str, Any]:
         """All counts together, for a log line."""
-        return dict(sum(self.counts.values(), Counter()))
+        counts = sum(self.counts.values(), Counter[str]())
+        return {"counts": counts, "verdicts": self.verdicts, "rejections": self.rejections}

@@ -66,10 +66,7 @@ def read_records(body: bytes) -> list[Record]:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: byte {error.start} cannot be read") from None
-    records = _records(_json(text) if text.startswith(("{", "[")) else _form(text))
-    if len(records) > MAX_RECORDS:
-        raise BadRequest(f"{len(records)} records in one request; at most {MAX_RECORDS} are taken")
-    return records
+    return _records(_json(text) if text.startswith(("{", "[")) else _form(text))
 
 
 def read_messages(records: Sequence[Record], account: Account, now: float) -> Readings:
@@ -109,13 +106,14 @@ def _form(text: str) -> Record:
 def _records(document: Any) -> list[Record]:
     """The records in a document: the document itself, or the one array in it, with the fields beside as defaults."""
     if isinstance(document, list):
-        return _checked(document, "the array")
+        return _checked(document)
     if "ciphertext" in document:
         raise BadRequest("the payload is encrypted: switch encryption off in CleverTap's provider settings")
     arrays = [key for key, value in document.items() if _holds_records(value)]
     if len(arrays) > 1:
         raise BadRequest(f"{len(arrays)} arrays of records in one request; one is taken")
     if arrays:
+        _checked(document[arrays[0]])
         defaults = {key: value for key, value in document.items() if key != arrays[0]}
         return [
             {**defaults, **_given(record)} if isinstance(record, dict) else record for record in document[arrays[0]]
@@ -134,9 +132,11 @@ def _given(record: Record) -> Record:
     return {key: value for key, value in record.items() if not _absent(value)}
 
 
-def _checked(items: list[Any], where: str) -> list[Any]:
+def _checked(items: list[Any]) -> list[Any]:
     if not _holds_records(items):
-        raise BadRequest(f"no records: {where} holds no object")
+        raise BadRequest("no records: the array holds no object")
+    if len(items) > MAX_RECORDS:
+        raise BadRequest(f"{len(items)} records in one request; at most {MAX_RECORDS} are taken")
     return items
 
 

@@ -156,7 +156,10 @@ def expiry(token: str) -> float | None:
     _, _, rest = token.partition(".")
     payload, _, _ = rest.partition(".")
     exp = _json(_decoded(payload)).get("exp")
-    return float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) else None
+    try:
+        return float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) else None
+    except OverflowError:
+        return None
 
 
 def _decoded(payload: str) -> bytes:

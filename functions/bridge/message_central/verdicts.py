@@ -61,6 +61,8 @@ WHATEVER_THE_CODE = {504: UNKNOWN}
 # What an answer without a code means when no line above speaks of its HTTP status, by the status's first digit.
 WITHOUT_CODE = {2: UNKNOWN, 5: UNKNOWN}
 
+SUCCESS = 200
+_NO_CREDIT_WORDS = "insufficient credit"
 _LONG_NUMBER = re.compile(r"\d{7,}")
 
 
@@ -77,7 +79,9 @@ class _Reply:
 def verdict(answer: Answer) -> Outcome:
     """What an answer to a send call means for the message."""
     reply = _read(answer.body)
-    outcome = NO_CREDIT if "insufficient credit" in reply.words.lower() else _look_up(answer.status, reply.code)
+    outcome = _look_up(answer.status, reply.code)
+    if _NO_CREDIT_WORDS in reply.words.lower() and reply.code != SUCCESS and answer.status not in WHATEVER_THE_CODE:
+        outcome = NO_CREDIT
     details: dict[str, Any] = {"vendor_code": str(reply.code or f"HTTP {answer.status}")}
     if outcome is SENT:
         details["verification_id"] = reply.verification_id
@@ -118,10 +122,15 @@ def _read(body: bytes) -> _Reply:
     verification_id = data.get("verificationId")
     return _Reply(
         code=_integer(data.get("responseCode")) if code is None else code,
-        verification_id=None if verification_id is None else str(verification_id)[:100],
+        verification_id=None if verification_id is None else _plain(verification_id),
         timeout=_integer(data.get("timeout")),
-        words=" ".join(str(text)[:100] for text in (document.get("message"), data.get("errorMessage")) if text),
+        words=" ".join(_plain(text) for text in (document.get("message"), data.get("errorMessage")) if text),
     )
+
+
+def _plain(value: Any) -> str:
+    """A value as a short text that can be written: JSON can hold half a character, DynamoDB and SQS cannot."""
+    return str(value)[:100].encode("utf-8", "replace").decode()
 
 
 def _integer(value: Any) -> int | None:

@@ -1,0 +1,139 @@
+"""Prints CleverTap's provider form, filled in for an account of a deployed stack.
+
+    python scripts/clevertap_form.py --stack clevertap-sms [--account 6K9-XXX-XX7Z] [--show-key]
+
+Reads the stack's outputs and the account's secret with your AWS credentials (AWS_PROFILE, AWS_REGION). Passwords are
+never printed; keys only with --show-key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+PAYLOAD = '{"campaignId": "$$CampaignID", "messages": [{"to": "$$To", "text": "$$Body", "messageId": "$$MessageID"}]}'
+PLACEHOLDER = "REPLACE_ME"
+NEEDED = ("customerId", "email", "password")
+WIDTH = 16  # of the field names' column
+
+
+class FormError(Exception):
+    """Why there is no form; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a form is filled in with. `missing`: fields of the secret that are not there or still placeholders."""
+
+    endpoint: str
+    account: str
+    secret_link: str
+    api_key: str = field(repr=False)
+    receipt_key: str | None = field(repr=False)
+    callback_url: str | None
+    missing: Sequence[str]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the form. 1 when there is none."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", default="clevertap-sms", help="the stack's name (default: %(default)s)")
+    parser.add_argument("--account", help="a CleverTap account id (default: the one the stack was made for)")
+    parser.add_argument("--show-key", action="store_true", help="print the keys themselves")
+    options = parser.parse_args(arguments)
+    try:
+        session = boto3.Session()
+        outputs = read_outputs(session.client("cloudformation"), options.stack)
+        deployed = read_account(session.client("secretsmanager"), options.stack, options.account, outputs)
+    except (FormError, BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(form(deployed, show_keys=options.show_key))
+    return 0
+
+
+def read_outputs(client: CloudFormationClient, stack: str) -> dict[str, str]:
+    """The stack's outputs. Raises FormError."""
+    try:
+        found = client.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            raise FormError(f"There is no stack {stack} in this account and region: `make deploy` makes it.") from error
+        raise
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def read_account(client: SecretsManagerClient, stack: str, account: str | None, outputs: Mapping[str, str]) -> Deployed:
+    """What the form of an account (None: the stack's own) says. Raises FormError."""
+    if "Endpoint" not in outputs:
+        raise FormError(f"The stack {stack} has no output Endpoint: it is not this bridge, or not made yet.")
+    account = account or outputs["Account"]
+    name = f"{stack}/{account}"
+    try:
+        text = client.get_secret_value(SecretId=name)["SecretString"]
+    except client.exceptions.ResourceNotFoundException as error:
+        raise FormError(f"There is no secret {name}: see 'Several accounts' in the README.") from error
+    secret = json.loads(text)
+    return Deployed(
+        endpoint=outputs["Endpoint"],
+        account=account,
+        secret_link=outputs["SecretLink"].replace(f"%2F{outputs['Account']}", f"%2F{account}"),
+        api_key=secret["apiKey"],
+        receipt_key=secret.get("receiptKey"),
+        callback_url=secret.get("callbackUrl"),
+        missing=[field for field in NEEDED if secret.get(field, PLACEHOLDER) == PLACEHOLDER],
+    )
+
+
+def form(deployed: Deployed, *, show_keys: bool) -> str:
+    """The form as text, field by field in CleverTap's order, and what is still to be done."""
+    key = deployed.api_key if show_keys else "<apiKey: run again with --show-key>"
+    fields = [
+        ("Provider", "Other (Generic)"),
+        ("Request type", "POST"),
+        ("HTTP endpoint", deployed.endpoint),
+        ("Authentication", "No authentication"),
+        ("Headers", f"account: {deployed.account}"),
+        ("", f"x-api-key: {key}"),
+        ("", "Content-Type: application/json"),
+        ("Parameters", f"JSON: {PAYLOAD}"),
+        ("Batch", "on, batch key: messages, up to 1,000"),
+        ("Encryption", "off"),
+    ]
+    lines = [f"{name:{WIDTH}}{value}" for name, value in fields]
+    return "\n".join(
+        ["CleverTap: Settings → Channels → SMS → Add provider", "", *lines, "", *_to_do(deployed, show_keys)]
+    )
+
+
+def _to_do(deployed: Deployed, show_keys: bool) -> list[str]:  # noqa: FBT001 - handed on
+    base = deployed.endpoint.removesuffix("/sms")
+    receipt_key = deployed.receipt_key if show_keys else "<receiptKey: run again with --show-key>"
+    steps = []
+    if deployed.missing:
+        steps.append(f"Nothing is sent before the secret has its {', '.join(deployed.missing)}: {deployed.secret_link}")
+    if not deployed.callback_url:
+        steps.append(
+            "For delivery reports, copy the callback URL of CleverTap's Setup tab into the secret: callbackUrl"
+        )
+    if deployed.receipt_key:
+        steps.append(f"Message Central posts its receipts to {base}/receipts/{deployed.account}/{receipt_key}")
+    else:
+        steps.append("For receipts from Message Central, put a long random text into the secret: receiptKey")
+    return steps
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What is deployed: the artifacts of `sam build`."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.conftest import Sam, build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FUNCTIONS = ("AcceptFunction", "DispatchFunction", "ReceiveFunction", "ReportFunction")
+MOST_BYTES = 40_000_000  # unpacked; Lambda takes 250 MB, and a cold start reads what it imports
+
+# Run by the runtime's Python: prints each source without bytecode that this Python would take as it is. PEP 552: magic
+# number, flags (1: hash, not checked), hash of the source.
+WITHOUT_BYTECODE = """
+import importlib.util as util, pathlib, sys
+for source in pathlib.Path(sys.argv[1]).rglob("*.py"):
+    compiled = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+    wanted = util.MAGIC_NUMBER + (1).to_bytes(4, "little") + util.source_hash(source.read_bytes())
+    if not compiled.exists() or compiled.read_bytes()[:16] != wanted:
+        print(source)
+"""
+
+
+def content(directory: Path) -> dict[str, str]:
+    """Every file in an artifact, and the hash of what is in it."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def artifact(artifacts: Path) -> Path:
+    return artifacts / "AcceptFunction"
+
+
+def test_all_functions_are_one_artifact_so_it_is_uploaded_once(artifacts):
+    first, *others = [content(artifacts / name) for name in FUNCTIONS]
+    assert all(one == first for one in others)
+
+
+def test_building_the_same_commit_again_gives_the_same_content(sam: Sam, artifact, tmp_path):
+    assert content(build(sam, tmp_path) / "AcceptFunction") == content(artifact)
+
+
+def test_every_module_has_bytecode_that_the_runtime_takes_without_a_look_at_the_source(artifact):
+    command = ["python3.13", "-c", WITHOUT_BYTECODE, str(artifact)]
+    assert subprocess.run(command, capture_output=True, check=True, text=True).stdout == ""
+    assert len(list(artifact.rglob("*.pyc"))) == len(list(artifact.rglob("*.py"))) > 100
+
+
+def test_a_stack_trace_shows_where_a_file_is_in_lambda(artifact):
+    assert b"/var/task/accept.py" in next(artifact.glob("__pycache__/accept.*.pyc")).read_bytes()
+
+
+def test_only_what_runs_is_shipped(artifact):
+    files = [path.relative_to(artifact) for path in artifact.rglob("*")]
+    unwanted = {"tests", "test", "examples", "bin", "Makefile", "requirements.txt", "requirements.in", "py.typed"}
+    assert [path for path in files if unwanted & set(path.parts)] == []
+    assert [path for path in files if path.suffix in {".pyi", ".dist-info", ".so"}] == []
+    assert sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) < MOST_BYTES

@@ -81,7 +81,14 @@ def _parked(records: list[dict[str, Any]], end: Deadline, tally: Tally) -> dict[
 def _retried(record: dict[str, Any], end: Deadline, tally: Tally) -> bool:
     try:
         parked = receiving.decode(record["body"])
-        return receiver.retry(parked, accounts.get(parked.account), end, tally)
-    except (AccountError, ValueError, KeyError, TypeError) as error:
-        logger.error("a parked receipt failed", id=record["messageId"], error=type(error).__name__)
+    except (ValueError, KeyError, TypeError) as error:
+        logger.error("no parked receipt", id=record["messageId"], error=type(error).__name__)
         return False
+    try:
+        account = accounts.get(parked.account)
+    except AccountError as error:
+        logger.error("a parked receipt waits for its account", account=parked.account, reason=str(error))
+        if isinstance(error, Misconfigured):
+            tally.add(parked.account, "AccountMisconfigured")
+        return receiver.postpone(parked, end, tally)
+    return receiver.retry(parked, account, end, tally)

@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     tally = Tally()
     end = Deadline.within(context.get_remaining_time_in_millis() / 1_000 - SPARE_SECONDS, time.monotonic)
     records = event["Records"]
-    failed = _stream(records, end, tally) if "dynamodb" in records[0] else _queue(records, end, tally)
+    failed = _stream(records, end, tally) if "dynamodb" in (records or [{}])[0] else _queue(records, end, tally)
     tally.emit()
     return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
 
@@ -54,7 +54,8 @@ def _queue(records: list[dict[str, Any]], end: Deadline, tally: Tally) -> list[s
 
 def _retried(record: dict[str, Any], end: Deadline, tally: Tally) -> bool:
     try:
-        return reporter.retry(reporting.decode(record["body"]), end, tally)
+        delayed = reporting.decode(record["body"])
     except (ValueError, KeyError, TypeError) as error:
         logger.error("no reports", id=record["messageId"], error=type(error).__name__)
         return False
+    return reporter.retry(delayed, int(record["attributes"]["ApproximateReceiveCount"]), end, tally)

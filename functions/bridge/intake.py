@@ -172,10 +172,10 @@ class Intake:
         if queued is Queued.YES:
             tally.add(message.account, "MessagesAccepted")
             return Fate("queued", message.message_id)
-        if queued is Queued.IN_DOUBT and not self._voided(
-            [_not_queued(message, 0)], message.account, end, report=False
-        ):
-            return Fate("queued", message.message_id)
+        if queued is Queued.IN_DOUBT:
+            _, taken = self._void([_not_queued(message, 0)], message.account, end, report=False)
+            if taken:
+                return Fate("duplicate", message.message_id, was=str(taken[0][1]["status"]))
         raise NothingAccepted("neither Message Central nor the queue could be reached")
 
     def _queue_many(self, readings: Readings, account: Account, worker: str, end: Deadline) -> list[Rejection]:
@@ -188,21 +188,28 @@ class Intake:
         for (_, part), queued in zip(parts, results, strict=True):
             by_result[queued] += [_not_queued(message, next(indexes)) for message in part.messages]
         report = bool(by_result[Queued.YES])  # else CleverTap is told by a 503
-        lost = by_result[Queued.NO] + self._voided(by_result[Queued.IN_DOUBT], account.id, end, report=report)
+        voided, _ = self._void(by_result[Queued.IN_DOUBT], account.id, end, report=report)
+        lost = by_result[Queued.NO] + voided
         if len(lost) == len(readings.messages):
             raise NothingAccepted("the queue could not be reached")
         return lost
 
-    def _voided(self, doubtful: Sequence[Rejection], account: str, end: Deadline, *, report: bool) -> list[Rejection]:
-        """Make sure that messages whose chunk may yet turn up are not sent; those that a worker already has are not
-        among those that come back.
+    def _void(
+        self, doubtful: Sequence[Rejection], account: str, end: Deadline, *, report: bool
+    ) -> tuple[list[Rejection], list[tuple[Rejection, Row]]]:
+        """Make sure that messages whose chunk may yet turn up are not sent.
+
+        Returns those that now are `rejected`, and those that the log already knows, with their rows: a worker was
+        quicker, or they were there before.
         """
         rows = [self._log.rejection_row(item, account, self._clock(), report=report) for item in doubtful]
         unwritten, superseded = self._log.settle_all(rows, end)
         if unwritten:
             logger.error("messages that were refused may still be sent", account=account, count=len(unwritten))
-        taken = {id(row) for row in superseded}
-        return [item for item, row in zip(doubtful, rows, strict=True) if id(row) not in taken]
+        there = {id(row): other for row, other in superseded}
+        pairs = list(zip(doubtful, rows, strict=True))
+        known = [(item, there[id(row)]) for item, row in pairs if id(row) in there]
+        return [item for item, row in pairs if id(row) not in there], known
 
     def _record(self, rows: Sequence[Row], account: Account, end: Deadline, tally: Tally) -> None:
         """Write outcomes to the log, or else to the queue, from where they are written later."""
@@ -232,4 +239,5 @@ def _not_queued(message: Message, index: int) -> Rejection:
         reason=NOT_QUEUED,
         text=message.text,
         campaign_id=message.campaign_id,
+        unsent_claim=next(iter(message.unsent_claims), None),
     )

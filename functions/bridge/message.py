@@ -107,6 +107,8 @@ class Rejection:
     reason: str
     text: str = ""
     campaign_id: str | None = None
+    unsent_claim: str | None = None
+    """A claim of the same request that may stand in the log, and under which surely nothing was sent."""
 
 
 class BridgeError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from bridge import times
 from bridge.clevertap.callbacks import MAX_ITEMS, POST_SECONDS, Event, Reaction, event_of
 from bridge.message import FINAL, AccountError, AccountUnavailable
-from bridge.queues import Queued
+from bridge.queues import MAX_BYTES, Queued
 from bridge.telemetry import logger
 
 if TYPE_CHECKING:
@@ -43,7 +44,15 @@ class Delayed:
 
     def delay(self, now: float) -> int:
         """For how long SQS should hold it, as far as SQS can."""
-        return round(min(times.LONGEST_DELAY_SECONDS, max(0.0, self.due - now)))
+        return math.ceil(min(times.LONGEST_DELAY_SECONDS, max(0.0, self.due - now)))
+
+    def parts(self) -> list[Delayed]:
+        """In parts that SQS takes: with ids of nothing but characters that JSON escapes, 100 events are too many."""
+        if len(self.events) == 1 or len(self.encode()) <= MAX_BYTES:
+            return [self]
+        middle = len(self.events) // 2
+        halves = (self.events[:middle], self.events[middle:])
+        return [part for half in halves for part in replace(self, events=half).parts()]
 
 
 def decode(body: str) -> Delayed:
@@ -89,14 +98,17 @@ class Reporter:
                 lost += [] if self._posted(due, end, tally) else group
         return lost
 
-    def retry(self, delayed: Delayed, end: Deadline, tally: Tally) -> bool:
-        """Post delayed events if they are due; False when they have to come again, or go to the dead letters."""
+    def retry(self, delayed: Delayed, receives: int, end: Deadline, tally: Tally) -> bool:
+        """Post delayed events if they are due; False when they have to come again, or go to the dead letters.
+
+        `receives` counts how often SQS has given us this: after a day they are posted once more, then they only pass on
+        to the dead letters. Who redrives those begins at 1, and has them posted.
+        """
         now = self._clock()
-        if now - delayed.since > GIVE_UP_SECONDS:
-            logger.error("CleverTap did not take reports for a day", account=delayed.account, count=len(delayed.events))
-            return False
         if now < delayed.due:  # SQS holds a message for 15 minutes at most
             return self._queued(delayed, now, end)
+        if receives > 1 and now - delayed.since >= GIVE_UP_SECONDS:
+            return False
         return self._posted(delayed, end, tally)
 
     def _posted(self, delayed: Delayed, end: Deadline, tally: Tally) -> bool:
@@ -125,8 +137,13 @@ class Reporter:
 
     def _later(self, delayed: Delayed, end: Deadline, tally: Tally) -> bool:
         now, wait = self._clock(), delayed.wait * 2
+        last = delayed.since + GIVE_UP_SECONDS
+        if now >= last:
+            logger.error("CleverTap did not take reports for a day", account=delayed.account, count=len(delayed.events))
+            return False
         tally.add(delayed.account, "ReportsRetried", len(delayed.events))
-        return self._queued(replace(delayed, wait=wait, due=now + wait), now, end)
+        return self._queued(replace(delayed, wait=wait, due=min(now + wait, last)), now, end)
 
     def _queued(self, delayed: Delayed, now: float, end: Deadline) -> bool:
-        return self._queue.send([(delayed.encode(), delayed.delay(now))], end) == [Queued.YES]
+        bodies = [(part.encode(), part.delay(now)) for part in delayed.parts()]
+        return all(queued is Queued.YES for queued in self._queue.send(bodies, end))

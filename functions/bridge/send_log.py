@@ -177,6 +177,8 @@ class SendLog:
         }
         if rejection.text and self._store_text:
             row["text"] = rejection.text
+        if rejection.unsent_claim:
+            row["claimedBy"] = rejection.unsent_claim
         if rejection.campaign_id:
             row["campaignId"] = rejection.campaign_id
         return row
@@ -202,9 +204,9 @@ class SendLog:
         there = self._put_if(row, condition, values, deadline)
         return None if there == row else there
 
-    def settle_all(self, rows: Sequence[Row], deadline: Deadline) -> tuple[list[Row], list[Row]]:
+    def settle_all(self, rows: Sequence[Row], deadline: Deadline) -> tuple[list[Row], list[tuple[Row, Row]]]:
         """Write many outcomes one by one, several at once. Returns those that could not be written, and those in whose
-        place something else stands.
+        place something else stands, with what stands there.
         """
         broken = threading.Event()  # the table does not answer: the others would only wait for the same
 
@@ -218,13 +220,15 @@ class SendLog:
                 raise
 
         unwritten: list[Row] = []
-        superseded: list[Row] = []
+        superseded: list[tuple[Row, Row]] = []
         with ThreadPoolExecutor(max(1, min(SETTLERS, len(rows)))) as pool:
             for row, future in [(row, pool.submit(settled, row)) for row in rows]:
                 try:
-                    superseded += [row] if future.result() else []
+                    there = future.result()
                 except LogUnavailable:
                     unwritten.append(row)
+                else:
+                    superseded += [(row, there)] if there else []
         return unwritten, superseded
 
     def record(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:

@@ -7,6 +7,7 @@ they are the one place to change. What does not fit is refused with the name of 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_RECEIPTS = 1_000  # in one call
+MAX_VALUE = 100  # characters of a value; an id is noted in the log with as many
+
+# An error code that may stand beside a failure; zeros mean none.
+_ERROR_CODE = re.compile(r"(?!0+$)[A-Za-z0-9_-]{1,8}", re.ASCII)
+
+MOST_DIGITS = 3  # in a status word that is shown
 
 # What is needed of a receipt, and the names under which it may come, compared without case.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -73,7 +80,10 @@ class Receipt:
     @property
     def meaning(self) -> Meaning | None:
         """What it means for the message; None while the message is on its way."""
-        return WORDS[self.status]
+        meaning = WORDS[self.status]
+        if meaning and meaning.code and _ERROR_CODE.fullmatch(self.error_code or ""):
+            return meaning._replace(description=f"{meaning.description} (error {self.error_code})")
+        return meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +123,26 @@ def _documents(body: bytes, query: str) -> list[Any]:
 def _read(index: int, document: Any) -> Receipt | Unrecognised:
     if not isinstance(document, dict):
         return Unrecognised(index, "it is no object")
-    given = {str(key).lower(): str(value).strip() for key, value in document.items() if value not in (None, "")}
+    given = {key.lower(): _plain(value) for key, value in document.items() if isinstance(value, str) and value.strip()}
     fields = {name: _first(given, names) for name, names in FIELDS.items()}
     missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if not value]
     if missing:
         return Unrecognised(index, f"missing: {'; '.join(missing)}")
     status = str(fields["status"]).upper()
     if status not in WORDS:
-        return Unrecognised(index, f"unknown status {status[:30]!r}")
+        return Unrecognised(index, f"unknown status {_shown(status)!r}")
     optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
-    return Receipt(str(fields["verification_id"])[:100], str(fields["number"]), status, **optional)
+    return Receipt(str(fields["verification_id"]), str(fields["number"]), status, **optional)
+
+
+def _plain(value: str) -> str:
+    """A value as it can be written, cut as a sent message's id is: JSON can hold half a character, DynamoDB cannot."""
+    return value.strip()[:MAX_VALUE].encode("utf-8", "replace").decode()
+
+
+def _shown(status: str) -> str:
+    """A word that is not known, for the log; without its digits where they could be a number or a one-time password."""
+    return re.sub(r"\d", "#", status[:30]) if sum(map(str.isdigit, status)) > MOST_DIGITS else status[:30]
 
 
 def _first(given: Mapping[str, str], names: tuple[str, ...]) -> str | None:

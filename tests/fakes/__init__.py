@@ -1,0 +1,1 @@
+"""In-memory neighbours of the bridge: they keep state and rules, and fail as told."""

@@ -1,0 +1,193 @@
+"""DynamoDB's condition and update expressions, as far as the bridge writes them; what it does not know, it refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.fakes.faults import client_error
+
+_TOKEN = re.compile(r"\s*(<>|<=|>=|[=<>(),+\-]|[:#]?[A-Za-z_][A-Za-z0-9_]*)")
+_COMPARE = {
+    "=": lambda a, b: a == b,
+    "<>": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+# Of the table's attribute names, those that DynamoDB reserves: they need a placeholder.
+RESERVED = {"status", "text", "segments"}
+
+Item = dict[str, dict[str, Any]]
+
+
+def invalid(why: str) -> Exception:
+    """The error with which DynamoDB answers a malformed request."""
+    error = client_error("ValidationException")
+    error.response["Error"]["Message"] = why
+    return error
+
+
+class Expression:
+    """One request's expressions over one item."""
+
+    def __init__(self, item: Item | None, names: dict[str, str] | None, values: Item | None) -> None:
+        self._item = item or {}
+        self._names = names or {}
+        self._values = values or {}
+        self._used: set[str] = set()
+        self._tokens: list[str] = []
+
+    def holds(self, text: str | None) -> bool:
+        """Whether a condition is true of the item."""
+        if text is None:
+            return True
+        self._tokens = _tokens(text)
+        result = self._or()
+        if self._tokens:
+            raise invalid(f"cannot read on at {self._tokens[0]}")
+        return result
+
+    def updated(self, text: str) -> Item:
+        """The item after an update expression of SET and REMOVE clauses."""
+        item = dict(self._item)
+        self._tokens = _tokens(text)
+        while self._tokens:
+            clause = self._take().upper()
+            while True:
+                name = self._path()
+                if clause == "SET":
+                    self._expect("=")
+                    item[name] = self._operand()
+                elif clause == "REMOVE":
+                    item.pop(name, None)
+                else:
+                    raise invalid(f"unknown clause {clause}")
+                if not self._accept(","):
+                    break
+        return item
+
+    def paths(self, text: str | None) -> list[str]:
+        """The attributes that a projection names."""
+        self._tokens = _tokens(text or "")
+        names = [self._path()] if text else []
+        while self._accept(","):
+            names.append(self._path())
+        return names
+
+    def all_used(self) -> None:
+        """Refuse what DynamoDB refuses: placeholders that no expression uses."""
+        if unused := ({*self._names} | {*self._values}) - self._used:
+            raise invalid(f"unused: {sorted(unused)}")
+
+    def _or(self) -> bool:
+        result = self._and()
+        while self._accept("OR"):
+            result = self._and() or result
+        return result
+
+    def _and(self) -> bool:
+        result = self._not()
+        while self._accept("AND"):
+            result = self._not() and result
+        return result
+
+    def _not(self) -> bool:
+        if self._accept("NOT"):
+            return not self._not()
+        if self._accept("("):
+            result = self._or()
+            self._expect(")")
+            return result
+        return self._comparison()
+
+    def _comparison(self) -> bool:
+        if self._tokens[0] in ("attribute_not_exists", "attribute_exists"):
+            function = self._take()
+            self._expect("(")
+            there = self._path() in self._item
+            self._expect(")")
+            return there is (function == "attribute_exists")
+        if self._tokens[0] == "begins_with":
+            self._take()
+            self._expect("(")
+            left = self._operand()
+            self._expect(",")
+            right = self._operand()
+            self._expect(")")
+            return bool(left and right) and str(left["S"]).startswith(str(right["S"]))
+        left = self._operand()
+        operator = self._take().upper()
+        if operator == "IN":
+            self._expect("(")
+            options = [self._operand()]
+            while self._accept(","):
+                options.append(self._operand())
+            self._expect(")")
+            return left is not None and left in options
+        right = self._operand()
+        if left is None or right is None or {*left} != {*right}:
+            return operator == "<>"
+        return bool(_COMPARE[operator](_plain(left), _plain(right)))
+
+    def _operand(self) -> Any:
+        token = self._tokens[0]
+        if token == "if_not_exists":
+            self._take()
+            self._expect("(")
+            present = self._item.get(self._path())
+            self._expect(",")
+            other = self._operand()
+            self._expect(")")
+            return present or other
+        if token.startswith(":"):
+            self._take()
+            self._used.add(token)
+            if token not in self._values:
+                raise invalid(f"no value {token}")
+            return self._values[token]
+        return self._item.get(self._path())
+
+    def _path(self) -> str:
+        token = self._take()
+        if token.startswith("#"):
+            self._used.add(token)
+            if token not in self._names:
+                raise invalid(f"no name {token}")
+            return self._names[token]
+        if token.lower() in RESERVED:
+            raise invalid(f"{token} is a reserved word")
+        return token
+
+    def _take(self) -> str:
+        if not self._tokens:
+            raise invalid("the expression ends too soon")
+        return self._tokens.pop(0)
+
+    def _accept(self, token: str) -> bool:
+        if self._tokens and self._tokens[0].upper() == token:
+            self._tokens.pop(0)
+            return True
+        return False
+
+    def _expect(self, token: str) -> None:
+        if not self._accept(token):
+            raise invalid(f"{token} expected")
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    [(kind, plain)] = value.items()
+    return float(plain) if kind == "N" else plain
+
+
+def _tokens(text: str) -> list[str]:
+    tokens, at = [], 0
+    text = text.rstrip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if not found:
+            raise invalid(f"cannot read {text[at:]}")
+        tokens.append(found[1])
+        at = found.end()
+    return tokens

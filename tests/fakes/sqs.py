@@ -1,0 +1,96 @@
+"""SQS, one queue."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.faults import Neighbour, client_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_ENTRIES, MOST_BYTES, LONGEST_DELAY = 10, 262_144, 900
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+_ALLOWED = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A message on the queue; `due` when its delay is over."""
+
+    id: str
+    body: str
+    delay: int
+    due: float
+
+    @property
+    def chunk(self) -> dict[str, Any]:
+        """The body as JSON."""
+        document: dict[str, Any] = json.loads(self.body)
+        return document
+
+
+class FakeSQS(Neighbour):
+    """A client. What is sent stays in `entries` until a test takes it out."""
+
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__()
+        self._clock = clock
+        self._made = 0
+        self.entries: list[Entry] = []
+        self.refused: deque[set[int]] = deque()
+        """Of the next batches, the places whose entries fail."""
+        self.batches: list[list[dict[str, Any]]] = []
+        """The entries of every call that got here."""
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            _validate(QueueUrl, Entries)
+            self.batches.append(Entries)
+            refused = self.refused.popleft() if self.refused else set()
+            answer: dict[str, Any] = {"Successful": [], "Failed": []}
+            for place, entry in enumerate(Entries):
+                if place in refused:
+                    answer["Failed"].append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
+                else:
+                    self._add(entry["MessageBody"], entry.get("DelaySeconds", 0))
+                    answer["Successful"].append({"Id": entry["Id"], "MessageId": self.entries[-1].id})
+            return {name: found for name, found in answer.items() if found}
+
+        return self._call("send_message_batch", effect)
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            _validate(QueueUrl, [{"Id": "0", "MessageBody": MessageBody, "DelaySeconds": DelaySeconds}])
+            self._add(MessageBody, DelaySeconds)
+            return {"MessageId": self.entries[-1].id}
+
+        return self._call("send_message", effect)
+
+    def _add(self, body: str, delay: int) -> None:
+        self._made += 1
+        self.entries.append(Entry(f"sqs-{self._made}", body, delay, self._clock() + delay))
+
+    @property
+    def chunks(self) -> list[dict[str, Any]]:
+        """The bodies of all entries."""
+        return [entry.chunk for entry in self.entries]
+
+
+def _validate(url: str, entries: list[dict[str, Any]]) -> None:
+    if not url.startswith("https://"):
+        raise client_error("QueueDoesNotExist")
+    if not 0 < len(entries) <= MOST_ENTRIES or len({entry["Id"] for entry in entries}) < len(entries):
+        raise client_error("TooManyEntriesInBatchRequest")
+    if sum(len(entry["MessageBody"].encode()) for entry in entries) > MOST_BYTES:
+        raise client_error("BatchRequestTooLong")
+    for entry in entries:
+        delay = entry.get("DelaySeconds", 0)
+        if type(delay) is not int or not 0 <= delay <= LONGEST_DELAY:
+            raise client_error("InvalidParameterValue")
+        if not entry["MessageBody"] or not _ALLOWED.fullmatch(entry["MessageBody"]):
+            raise client_error("InvalidMessageContents")

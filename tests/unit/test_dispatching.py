@@ -1,0 +1,402 @@
+"""Chunks from the queue (design §6)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bridge.breaker import THRESHOLD
+from bridge.delivery import CLOCK_SKEW_SECONDS
+from bridge.message import Message, Misconfigured, UnknownAccount
+from bridge.message_central import verdicts
+from bridge.queues import Chunk, decode
+from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, UNREACHED, Crash, silence
+from tests.fakes.values import ACCOUNT_ID, START, account, message
+from tests.unit.conftest import LIFETIME, Bridge
+
+
+def chunk(count: int = 3, attempts: int = 0, first: int = 0, **changes: Any) -> Chunk:
+    messages = [message(n, attempts=attempts, **changes) for n in range(first, first + count)]
+    return Chunk(changes.get("account", ACCOUNT_ID), START, attempts, messages)
+
+
+def dispatch(bridge: Bridge, *chunks: Chunk, seconds: float = 59) -> list[bool]:
+    return bridge.dispatcher.dispatch(chunks, "worker", bridge.clock.deadline(seconds), bridge.tally)
+
+
+def queued(bridge: Bridge) -> list[tuple[list[int], int, int]]:
+    """What is back on the queue: (which messages, attempts, delay)."""
+    found = []
+    for entry in bridge.sqs.entries:
+        back = decode(entry.body)
+        found.append(([int(m.recipient[-5:]) for m in back.messages], back.attempts, entry.delay))
+    return found
+
+
+def test_a_chunk_is_sent_and_its_outcomes_are_recorded(bridge: Bridge):
+    assert dispatch(bridge, chunk(30)) == [True]
+
+    assert bridge.dynamodb.statuses() == ["sent"] * 30
+    assert [row["verificationId"] for row in bridge.dynamodb.rows()] == [f"v{n}" for n in range(1, 31)]
+    assert bridge.sqs.entries == []
+    assert bridge.counts() == {"MessagesSent": 30}
+    assert bridge.dynamodb.calls["batch_write_item"] == 2
+
+
+def test_many_threads_send_each_message_once(bridge: Bridge):
+    bridge = Bridge(concurrency=16)
+
+    assert dispatch(bridge, chunk(100), chunk(100, first=100), chunk(50)) == [True] * 3
+
+    assert {*bridge.vendor.sent.values()} == {1}
+    assert len(bridge.vendor.sent) == 200
+    assert bridge.dynamodb.statuses() == ["sent"] * 200
+
+
+def test_no_chunks_are_no_work(bridge: Bridge):
+    assert dispatch(bridge) == []
+
+
+def test_a_chunk_that_comes_again_sends_nothing_again(bridge: Bridge):
+    dispatch(bridge, chunk())
+
+    assert dispatch(bridge, chunk()) == [True]
+    assert {*bridge.vendor.sent.values()} == {1}
+    assert bridge.counts() == {"MessagesSent": 3, "MessagesDuplicate": 3}
+
+
+def test_a_message_twice_in_one_chunk_is_sent_once(bridge: Bridge):
+    twice = replace(chunk(1), messages=[message(0), message(0)])
+
+    assert dispatch(bridge, twice) == [True]
+
+    assert {*bridge.vendor.sent.values()} == {1}
+    assert bridge.dynamodb.statuses() == ["sent"]
+    [(again, attempts, delay)] = queued(bridge)
+    assert (again, attempts, delay) == ([0], 0, int(LIFETIME + CLOCK_SKEW_SECONDS))
+    bridge.clock.sleep(delay)
+    dispatch(bridge, decode(bridge.sqs.entries[0].body))
+    assert {*bridge.vendor.sent.values()} == {1}
+
+
+# What goes back
+
+
+def test_what_is_retried_goes_back_as_one_smaller_chunk_with_its_attempts_counted(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.SENT, verdicts.BUSY, verdicts.SENT, verdicts.BUSY])
+
+    assert dispatch(bridge, chunk(4)) == [True]
+
+    [(messages, attempts, delay)] = queued(bridge)
+    assert (messages, attempts) == ([1, 3], 1)
+    assert 7 <= delay <= 15
+    assert bridge.dynamodb.statuses() == ["retrying", "retrying", "sent", "sent"]
+
+
+def test_the_delay_grows_with_the_attempts(bridge: Bridge):
+    bridge.vendor.default = verdicts.BUSY
+
+    dispatch(bridge, chunk(2, attempts=5))
+
+    [(_, attempts, delay)] = queued(bridge)
+    assert attempts == 6
+    assert 240 <= delay <= 480
+
+
+def test_the_vendors_own_wait_comes_first_and_groups_the_messages(bridge: Bridge):
+    waits = [60, 30, 60]
+    bridge.vendor.script.extend([replace(verdicts.TOO_SOON, retry_after=wait) for wait in waits])
+
+    dispatch(bridge, chunk(3))
+
+    assert sorted(queued(bridge)) == [([0, 2], 1, 60), ([1], 1, 30)]
+
+
+def test_a_retried_message_can_be_sent_from_its_new_chunk(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.BUSY)
+    dispatch(bridge, chunk(1))
+
+    dispatch(bridge, decode(bridge.sqs.entries[0].body))
+
+    assert bridge.dynamodb.statuses() == ["sent"]
+    assert bridge.dynamodb.rows()[0]["attempts"] == 2
+
+
+def test_retries_are_queued_after_their_outcomes_are_recorded(bridge: Bridge):
+    seen: list[str] = []
+    bridge.sqs.around = lambda _point: seen.extend(bridge.dynamodb.statuses())
+    bridge.vendor.default = verdicts.BUSY
+
+    dispatch(bridge, chunk(1))
+
+    assert {*seen} == {"retrying"}
+
+
+def test_a_chunk_whose_rest_cannot_be_queued_is_delivered_again(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.BUSY, verdicts.SENT])
+    bridge.sqs.down("send_message_batch", UNREACHED)
+
+    assert dispatch(bridge, chunk(1), chunk(1, first=1)) == [False, True]
+
+    bridge.sqs.heal()
+    assert dispatch(bridge, chunk(1)) == [True]
+    assert bridge.dynamodb.statuses() == ["sent", "sent"]
+
+
+def test_a_rest_in_doubt_is_not_done(bridge: Bridge):
+    bridge.vendor.default = verdicts.BUSY
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+
+    assert dispatch(bridge, chunk(1)) == [False]
+
+
+def test_an_ending_that_is_final_does_not_go_back(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.LOST, verdicts.BAD_NUMBER, verdicts.UNKNOWN])
+
+    assert dispatch(bridge, chunk(3)) == [True]
+
+    assert bridge.sqs.entries == []
+    assert bridge.dynamodb.statuses() == ["rejected", "unknown", "unknown"]
+
+
+# When the log does not answer
+
+
+def test_outcomes_that_cannot_be_written_travel_on_in_the_queue(bridge: Bridge):
+    # The claims are written, then the table is silent.
+    bridge.dynamodb.down("batch_write_item", LOST_BEFORE)
+    bridge.dynamodb.fail("put_item", None, None, None)
+    bridge.dynamodb.down("put_item", UNREACHED)
+
+    assert dispatch(bridge, chunk(3)) == [True]
+
+    assert bridge.counts() == {"MessagesSent": 3, "OutcomesUnrecorded": 3}
+    [carried] = [decode(entry.body) for entry in bridge.sqs.entries]
+    assert (len(carried.messages), len(carried.outcomes)) == (0, 3)
+
+    bridge.dynamodb.heal()
+    assert dispatch(bridge, carried) == [True]
+    assert bridge.dynamodb.statuses() == ["sent"] * 3
+
+
+def test_carried_outcomes_that_still_cannot_be_written_travel_on(bridge: Bridge):
+    rows: Any = [{**bridge.log.new_claim(message(1), "w/1", report=True).row, "status": "sent"}]
+    bridge.dynamodb.down("put_item", UNREACHED)
+
+    assert dispatch(bridge, Chunk(ACCOUNT_ID, START, 0, [], rows)) == [True]
+
+    [carried] = [decode(entry.body) for entry in bridge.sqs.entries]
+    assert carried.outcomes == rows
+
+
+def test_messages_whose_claim_has_no_answer_are_retried_under_the_claim(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_AFTER), *silence(LOST_BEFORE))
+
+    assert dispatch(bridge, chunk(2)) == [True]
+    assert bridge.vendor.tried == []
+
+    [back] = [decode(entry.body) for entry in bridge.sqs.entries]
+    assert dispatch(bridge, back) == [True]
+    assert bridge.dynamodb.statuses() == ["sent", "sent"]
+
+
+# Outages
+
+
+def test_after_so_many_failures_in_a_row_the_rest_is_not_tried(bridge: Bridge):
+    bridge.vendor.default = verdicts.UNREACHED
+
+    assert dispatch(bridge, chunk(100)) == [True]
+
+    assert len(bridge.vendor.tried) == THRESHOLD
+    assert sorted(n for messages, _, _ in queued(bridge) for n in messages) == [*range(100)]
+    assert len(bridge.dynamodb.rows()) == THRESHOLD, "what was not tried has no claim"
+
+
+def test_a_vendor_that_hangs_leaves_few_messages_in_doubt(bridge: Bridge):
+    bridge.vendor.default = verdicts.LOST
+
+    dispatch(bridge, chunk(100))
+
+    assert bridge.dynamodb.statuses() == ["unknown"] * THRESHOLD
+
+
+def test_rejections_of_single_messages_are_no_outage(bridge: Bridge):
+    bridge.vendor.default = verdicts.BAD_NUMBER
+
+    dispatch(bridge, chunk(50))
+
+    assert bridge.dynamodb.statuses() == ["rejected"] * 50
+
+
+def test_one_accounts_outage_does_not_hold_another_back(bridge: Bridge):
+    bridge.accounts.known["OTHER"] = account(id="OTHER")
+    bridge.vendor.script.extend([verdicts.NO_CREDIT] * THRESHOLD)
+
+    dispatch(bridge, chunk(50), chunk(50, first=50, account="OTHER"))
+
+    assert bridge.counts()["MessagesSent"] == 50
+
+
+def test_messages_that_failed_before_are_probed_with_one(bridge: Bridge):
+    bridge.vendor.default = verdicts.CREDENTIALS_REFUSED
+
+    dispatch(bridge, chunk(50, attempts=3), chunk(50, attempts=2, first=50))
+
+    assert len(bridge.vendor.tried) == 1
+    assert sum(len(messages) for messages, _, _ in queued(bridge)) == 100
+
+
+def test_after_a_probe_that_went_well_the_others_are_sent(bridge: Bridge):
+    assert dispatch(bridge, chunk(50, attempts=3)) == [True]
+
+    assert bridge.dynamodb.statuses() == ["sent"] * 50
+    assert {*bridge.vendor.sent.values()} == {1}
+
+
+def test_a_refusal_of_the_credentials_is_counted_for_its_alarm(bridge: Bridge):
+    bridge.vendor.default = verdicts.CREDENTIALS_REFUSED
+
+    dispatch(bridge, chunk(3))
+
+    assert bridge.counts() == {"MessagesRetrying": 3, "CredentialsRefused": 3}
+
+
+@pytest.mark.parametrize("error", [Misconfigured("no field password"), UnknownAccount("no secret")])
+def test_messages_of_an_account_that_cannot_be_used_wait(bridge: Bridge, error: Exception):
+    bridge.accounts.known[ACCOUNT_ID] = error
+
+    assert dispatch(bridge, chunk(5)) == [True]
+
+    assert bridge.vendor.tried == []
+    assert bridge.dynamodb.rows() == []
+    assert [(messages, attempts) for messages, attempts, _ in queued(bridge)] == [([0, 1, 2, 3, 4], 1)]
+    assert bridge.counts()["AccountMisconfigured"] == 1
+
+
+# Expiry
+
+
+def test_what_is_too_old_expires_and_the_rest_is_sent(bridge: Bridge):
+    bridge.clock.sleep(86_401)
+    fresh = replace(chunk(2, first=2, accepted_at=bridge.clock.now), accepted_at=bridge.clock.now)
+
+    assert dispatch(bridge, chunk(2), fresh) == [True, True]
+
+    assert bridge.dynamodb.statuses() == ["expired", "expired", "sent", "sent"]
+    assert bridge.counts() == {"MessagesSent": 2, "MessagesExpired": 2}
+    assert len(bridge.vendor.tried) == 2
+
+
+def test_at_the_last_moment_a_message_is_still_sent(bridge: Bridge):
+    bridge.clock.sleep(86_400)
+
+    dispatch(bridge, chunk(1))
+
+    assert bridge.dynamodb.statuses() == ["sent"]
+
+
+def test_messages_expire_though_their_account_is_gone(bridge: Bridge):
+    bridge.accounts.known[ACCOUNT_ID] = UnknownAccount("gone")
+    bridge.clock.sleep(86_401)
+
+    assert dispatch(bridge, chunk(2)) == [True]
+
+    assert bridge.dynamodb.statuses() == ["expired", "expired"]
+
+
+def test_what_expired_took_no_time_at_the_vendor(bridge: Bridge):
+    bridge.clock.sleep(86_401)
+
+    dispatch(bridge, chunk(2))
+
+    assert not bridge.tally.latencies
+
+
+# Time
+
+
+def test_near_its_end_a_worker_begins_nothing_and_gives_all_back_at_once(bridge: Bridge):
+    bridge.vendor.meanwhile = lambda: bridge.clock.sleep(33)
+
+    assert dispatch(bridge, chunk(3), seconds=59) == [True]
+
+    assert len(bridge.vendor.tried) == 1
+    assert queued(bridge) == [([1, 2], 0, 0)]
+
+
+def test_when_time_runs_out_the_rest_goes_back(bridge: Bridge):
+    bridge.vendor.meanwhile = lambda: bridge.clock.sleep(8)
+
+    assert dispatch(bridge, chunk(10)) == [True]
+
+    sent = bridge.counts()["MessagesSent"]
+    assert 4 <= sent <= 6
+    assert sum(len(messages) for messages, _, _ in queued(bridge)) == 10 - sent
+    assert bridge.dynamodb.statuses() == ["sent"] * sent
+
+
+def test_a_message_still_at_the_vendor_at_the_end_is_looked_at_later(bridge: Bridge):
+    go = threading.Event()
+
+    def hang() -> None:
+        bridge.clock.sleep(30)  # past the time for sending
+        go.wait(5)
+
+    bridge.vendor.meanwhile = hang
+
+    results = dispatch(bridge, chunk(2), seconds=40)
+    go.set()
+
+    assert results == [True]
+    [(messages, attempts, delay), other] = sorted(queued(bridge), key=lambda found: -found[2])
+    assert (messages, attempts) == ([0], 0)
+    assert delay > 15, "the worker is surely over then"
+    assert other == ([1], 0, 0)
+
+
+# Our own faults
+
+
+def test_a_fault_of_ours_fails_its_own_chunk_alone(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.SENT, RuntimeError("opensesame"), verdicts.SENT, verdicts.SENT])
+
+    assert dispatch(bridge, chunk(3), chunk(1, first=3)) == [False, True]
+
+    assert bridge.dynamodb.statuses() == ["sending", "sent", "sent", "sent"]
+
+
+def test_a_message_that_always_fails_does_not_multiply(bridge: Bridge):
+    # Each delivery of a chunk that fails must not also put a copy of its messages on the queue.
+    bridge.vendor.script.append(RuntimeError())
+
+    assert dispatch(bridge, chunk(1)) == [False]
+
+    assert queued(bridge) == []
+
+
+def test_a_crash_leaves_its_message_for_the_next_delivery_which_does_not_send_it(bridge: Bridge):
+    bridge.vendor.script.append(Crash())
+    dispatch(bridge, chunk(1))
+    bridge.clock.sleep(400)
+    bridge.sqs.entries.clear()
+
+    assert dispatch(bridge, chunk(1)) == [True]
+    assert bridge.dynamodb.statuses() == ["unknown"]
+    assert bridge.vendor.sent == {}
+
+
+def test_all_of_a_messages_fields_survive_the_way_back(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.BUSY)
+    given = message(1, campaign_id="c", template_id="t", sender_id="s", message_type="OTP")
+
+    dispatch(bridge, Chunk(ACCOUNT_ID, START, 0, [given], request="r-1"))
+
+    back = decode(bridge.sqs.entries[0].body)
+    assert back.request == "r-1"
+    [again] = back.messages
+    assert isinstance(again, Message)
+    assert replace(again, unsent_claims=(), attempts=0) == given

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.phone import read_number
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+919876500001",
+        "919876500001",
+        "00919876500001",
+        "9876500001",
+        "09876500001",
+        "+91 98765 00001",
+        "+91-98765-00001",
+        " (91) 98765.00001 ",
+        " 919876500001",  # a form's unescaped plus
+        "+91 (98765) 00001",
+    ],
+)
+def test_one_indian_number_in_all_its_spellings(written: str):
+    number = read_number(written, "IN")
+
+    assert number is not None
+    assert (number.e164, number.country_code) == ("+919876500001", "91")
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "e164", "code"),
+    [
+        ("+14155550123", "IN", "+14155550123", "1"),
+        ("4155550123", "US", "+14155550123", "1"),
+        ("14155550123", "IN", "+14155550123", "1"),
+        ("+971501234567", "IN", "+971501234567", "971"),
+        ("+390612345678", "IN", "+390612345678", "39"),  # Italy keeps its zero
+        ("0612345678", "IT", "+390612345678", "39"),
+        ("9198765432", "IN", "+919198765432", "91"),  # national, though it begins like the country code
+        ("07400123456", "GB", "+447400123456", "44"),
+    ],
+)
+def test_numbers_of_the_world(written: str, country: str, e164: str, code: str):
+    number = read_number(written, country)
+
+    assert number is not None
+    assert (number.e164, number.country_code) == (e164, code)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        " ",
+        "123",
+        "+91",
+        "+91987650",
+        "+9198765000012345",
+        "call me at 9876500001",
+        "9876500001x",
+        "CALLNOW",
+        "+91 98765 0000①",
+        "9876500001;ext=5",
+        "++919876500001",
+        "+00919876500001",
+        "9" * 40,
+        "+999123456789",
+        "९८७६५००००१",
+    ],
+)
+def test_what_is_no_possible_number_is_none(written: str):
+    assert read_number(written, "IN") is None
+
+
+@given(st.text(max_size=50) | st.text("+0123456789 -().", max_size=40), st.sampled_from(["IN", "US", "XX", "IT"]))
+def test_whatever_is_written_is_a_number_in_e164_or_none(written: str, country: str):
+    number = read_number(written, country)
+
+    if number:
+        assert number.e164.startswith("+" + number.country_code)
+        assert number.e164[1:].isascii()
+        assert number.e164[1:].isdigit()
+        assert len(number.e164) <= 18
+
+
+@given(st.integers(6_000_000_000, 9_999_999_999))
+def test_a_number_reads_the_same_with_and_without_its_country(national: int):
+    international = read_number(f"+91{national}", "IN")
+
+    assert international == read_number(f"91{national}", "IN") == read_number(f"0091{national}", "US")
+    again = international and read_number(international.e164, "US")
+    assert again == international

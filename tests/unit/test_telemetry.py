@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from bridge.message import Outcome, Status
+from bridge.telemetry import Tally, logger, mask
+from tests.fakes.leaks import leaks
+from tests.fakes.values import API_KEY, PASSWORD, SECRETS, number, text
+
+
+@pytest.mark.parametrize(
+    ("number_", "masked"),
+    [("+919876500001", "+91******0001"), ("+12345678", "+12**5678"), ("12345678", "********"), ("", "")],
+)
+def test_a_masked_number_finds_nobody(number_: str, masked: str):
+    assert mask(number_) == masked
+
+
+def test_counts_and_latencies_are_written_by_account(capsys: pytest.CaptureFixture[str]):
+    tally = Tally()
+    tally.add_outcome("A", Outcome(Status.SENT, vendor_code="200"), 0.25)
+    tally.add_outcome("A", Outcome(Status.RETRYING, alarm="CreditsExhausted", vendor_code="508"), 0.5)
+    tally.add_status("B", "duplicate", 3)
+
+    tally.emit()
+
+    documents = {d["account"]: d for d in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert documents["A"]["MessagesSent"] == [1.0]
+    assert documents["A"]["MessagesRetrying"] == [1.0]
+    assert documents["A"]["CreditsExhausted"] == [1.0]
+    assert documents["A"]["SendLatency"] == [250.0, 500.0]
+    assert documents["B"]["MessagesDuplicate"] == [3.0]
+    assert "MessagesSent" not in documents["B"]
+    assert tally.verdicts == {"200": 1, "508": 1}
+
+
+def test_nothing_that_happened_writes_nothing(capsys: pytest.CaptureFixture[str]):
+    Tally().emit()
+
+    assert capsys.readouterr().out == ""
+
+
+# The watch that judges every test sees what it has to
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_watch_sees_every_form_of_a_secret(secret: str):
+    assert leaks(f"… {secret} …")
+
+
+@pytest.mark.parametrize(
+    "written", [number(7), number(7)[1:], number(7)[3:], "+14155550123", text(), "0091 9876500007"]
+)
+def test_the_watch_sees_numbers_and_texts(written: str):
+    assert leaks(f'{{"to":"{written}"}}')
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+91******0001",
+        '{"_aws":{"Timestamp": 1795374352258}}',
+        '"SendLatency":[0.21076202392578125]',
+        "bridge-0123456789abcdef0123456789abcdef",
+        "2026-11-22 19:01:33,156+0000",
+    ],
+)
+def test_the_watch_does_not_see_what_is_none(written: str):
+    assert not leaks(written)
+
+
+@pytest.mark.leaks_on_purpose
+def test_the_watch_hears_every_logger_at_every_level(request: pytest.FixtureRequest):
+    watch = request.config.bridge_log_watch  # type: ignore[attr-defined]
+    watch.take()
+
+    logging.getLogger("some.library").debug("key %s", API_KEY)
+    logger.info("sent", to=number(1))
+    try:
+        int(PASSWORD)
+    except ValueError:
+        logging.getLogger("another").exception("failed")
+
+    heard = watch.take()  # some twice: from their own logger and from the root
+    assert len({line for line in heard if leaks(line)}) == 3
+
+
+@pytest.mark.parametrize("name", ["botocore.parsers", "botocore.endpoint", "boto3.resources", "urllib3.connectionpool"])
+def test_libraries_that_log_whole_requests_say_nothing_at_the_templates_debug_level(name: str):
+    # Lambda gives the root logger the template's LogLevel; the suite runs with DEBUG on it.
+    assert logging.getLogger().level == logging.DEBUG
+    assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)

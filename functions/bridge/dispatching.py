@@ -90,7 +90,8 @@ class _Rest:
             ]
         )
         if self.outcomes:
-            again.append((replace(self.chunk, messages=(), outcomes=self.outcomes), self.backoff))
+            attempts = self.chunk.attempts + 1
+            again.append((replace(self.chunk, attempts=attempts, messages=(), outcomes=self.outcomes), self.backoff))
         return again
 
 
@@ -208,7 +209,7 @@ class Dispatcher:
         rests = [_Rest(chunk, times.backoff(chunk.attempts + 1, random.random())) for chunk in chunks]  # noqa: S311 - jitter
         run = _Run(self._log, tally, end)
         for rest in rests:
-            rest.outcomes += self._log.settle_all(rest.chunk.outcomes, run.sending)[0]
+            self._settle(rest, run)
         breakers: dict[str, Breaker] = defaultdict(Breaker)
         work = [item for rest in rests for item in self._work(rest, breakers, worker, run, tally)]
         # Of messages that failed before, one an account finds out whether the others would fail again.
@@ -218,6 +219,14 @@ class Dispatcher:
         run.finish([item for item in work if item is not probes.get(item.message.account)], self._concurrency)
         self._give_back(rests, end)
         return [not rest.failed for rest in rests]
+
+    def _settle(self, rest: _Rest, run: _Run) -> None:
+        """Write outcomes that could not be written before; what cannot be written for a day is a fault of ours."""
+        unwritten, _ = self._log.settle_all(rest.chunk.outcomes, run.sending)
+        if self._clock() - rest.chunk.accepted_at > self._validity:
+            rest.failed = bool(unwritten)
+        else:
+            rest.outcomes += unwritten
 
     def _work(self, rest: _Rest, breakers: dict[str, Breaker], worker: str, run: _Run, tally: Tally) -> Iterator[_Work]:
         """What there is to do for each message of a chunk."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -89,14 +89,15 @@ class Intake:
                 return self._attempted(result, account, worker, end, tally)
             case Refused():
                 tally.add_status(account.id, "duplicate")
+                if result.was is Status.SENDING:
+                    self._look_again(message, worker, end, result.busy_for)
                 return Fate("duplicate", message.message_id, was=result.was.value)
             case Postponed():
                 return self._queue_one(result.message, worker, end, tally)
             case None:
-                # A thread is still at it. Who finds its row `sending` when its time is over calls it unknown.
+                # A thread is still at it.
                 self._pause(account)
-                with suppress(NothingAccepted):
-                    self._queue_one(message, worker, end, tally, delay=times.LONGEST_DELAY_SECONDS)
+                self._look_again(message, worker, end, times.LONGEST_DELAY_SECONDS)
                 return Fate(Status.UNKNOWN.value, message.message_id)
 
     def reject_one(self, rejection: Rejection, account: Account, end: Deadline, tally: Tally) -> Fate:
@@ -177,6 +178,14 @@ class Intake:
             if taken:
                 return Fate("duplicate", message.message_id, was=str(taken[0][1]["status"]))
         raise NothingAccepted("neither Message Central nor the queue could be reached")
+
+    def _look_again(self, message: Message, worker: str, end: Deadline, delay: float) -> None:
+        """Have somebody look at a message that is being sent: whoever finds it `sending` when its worker's time is over
+        calls it unknown. Without that it is in the log all the same.
+        """
+        chunk = Chunk(message.account, message.accepted_at, message.attempts, [message], request=worker)
+        wait = min(times.LONGEST_DELAY_SECONDS, math.ceil(delay))
+        self._queue.send([(body, wait) for body, _ in encode(chunk)], end)
 
     def _queue_many(self, readings: Readings, account: Account, worker: str, end: Deadline) -> list[Rejection]:
         """Queue the messages; those that could not be queued come back as rejections."""

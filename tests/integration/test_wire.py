@@ -400,10 +400,7 @@ def test_what_is_no_servers_url_is_an_error_at_the_start(url: str):
         b"",
         b"HTTP/1.1 500 no\r\n\r\n",
         b"HTTP/1.1 302 go\r\nLocation: http://127.0.0.1:1/other\r\nContent-Length: 0\r\n\r\n",
-        pytest.param(
-            b"HTTP/1.1 200 OK\r\na line without a colon\r\nContent-Length: 2\r\n\r\n{}",
-            marks=pytest.mark.xfail(reason="BUG wire: urllib3.connection warns of malformed headers with the URL"),
-        ),
+        b"HTTP/1.1 200 OK\r\na line without a colon\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
         b"garbage\r\n\r\n",
     ],

@@ -35,7 +35,7 @@ def row(index: int = 0, status: str = "sent", **changes: Any) -> Row:
         "recipient": number(index),
         "messageId": message_id(index),
         "account": ACCOUNT_ID,
-        "status": status,
+        "status": str(status),
         "segments": 1,
         "acceptedAt": times.iso(START - 10),
         "claimedAt": times.iso(START - 5),

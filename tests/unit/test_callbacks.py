@@ -1,14 +1,13 @@
-"""What is posted to CleverTap has the shape that it documents (contracts/clevertap.md §4), and its answers are heeded."""
+"""What is posted to CleverTap has the documented shape, and its answers are heeded (contracts/clevertap.md §4)."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from urllib3.exceptions import HTTPError
 
 from bridge.clevertap.callbacks import Callbacks, Event, Reaction, Reply, event_of, payload
 from bridge.message_central import receipts, verdicts
@@ -16,6 +15,9 @@ from bridge.message_central.verdicts import VERDICTS
 from tests.fakes.clevertap import SILENCES, Answer, FakeCleverTap
 from tests.fakes.values import ACCOUNT_ID, START, message_id
 from tests.unit.receipt_doors import URL, row
+
+if TYPE_CHECKING:
+    from urllib3.exceptions import HTTPError
 
 # The documentation, copied out.
 CODES = {str(code) for code in [*range(900, 911), *range(912, 921)]}
@@ -129,7 +131,7 @@ def clevertap() -> FakeCleverTap:
 @pytest.fixture
 def callbacks(clevertap: FakeCleverTap) -> Callbacks:
     made = Callbacks()
-    made._http = clevertap  # type: ignore[assignment]
+    made._http = clevertap
     return made
 
 
@@ -199,7 +201,7 @@ def test_items_that_were_not_processed_are_counted(
 @given(st.binary())
 def test_no_answer_is_too_strange(body: bytes):
     made, strange = Callbacks(), FakeCleverTap()
-    made._http = strange  # type: ignore[assignment]
+    made._http = strange
     strange.default = Answer(200, body)
 
     assert made.post(URL, [DELIVERED]).reaction is Reaction.TAKEN

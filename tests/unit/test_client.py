@@ -146,7 +146,7 @@ def test_without_time_nothing_is_begun(world: World):
 
     outcome = world.send(seconds=2.9)
 
-    assert (outcome.status, outcome.outage) == (Status.RETRYING, False)
+    assert (outcome.status, outcome.outage) == (Status.RETRYING, True)
     assert len(world.wire.send_calls) == 1
 
 

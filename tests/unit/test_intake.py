@@ -148,7 +148,6 @@ def test_an_outcome_that_cannot_be_written_is_written_later(bridge: Bridge, outc
     assert status(bridge) == outcome.status.value
 
 
-@pytest.mark.xfail(reason="BUG intake._queue_one: a request's own claim is taken for another worker's")
 def test_when_neither_vendor_nor_queue_can_be_reached_nothing_is_accepted_and_nothing_will_be_sent(bridge: Bridge):
     bridge.vendor.script.append(verdicts.UNREACHED)
     bridge.sqs.down("send_message_batch", LOST_AFTER)
@@ -164,18 +163,7 @@ def test_when_neither_vendor_nor_queue_can_be_reached_nothing_is_accepted_and_no
     assert bridge.dynamodb.rows()[0]["report"] is False
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(
-            LOST_BEFORE,
-            marks=pytest.mark.xfail(
-                reason="BUG intake._queue_one: a request's own claim is taken for another worker's"
-            ),
-        ),
-        LOST_AFTER,
-    ],
-)
+@pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER])
 @pytest.mark.parametrize("outage", ["vendor", "log"])
 def test_a_doubt_about_the_queue_is_no_promise_that_it_has_the_message(bridge: Bridge, fault: Fault, outage: str):
     # The row that voiding finds may be this request's own claim: that does not tell that a worker has the message.

@@ -225,3 +225,13 @@ def test_the_keys_of_a_chunk_are_short():
 
     assert {*json.loads(body)} == {"account", "acceptedAt", "attempts", "request", "messages"}
     assert {*json.loads(body)["messages"][0]} == {"to", "cc", "id", "text", "segments"}
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x00", "\x1f", "\x7f", "\ud7ff", "\ue000", "\U0010ffff"])
+def test_each_character_that_sqs_refuses_goes_through_it_and_arrives(
+    queue: Queue, sqs: FakeSQS, clock: Clock, character: str
+):
+    [(body, _)] = encode(chunk([message(1, text=character)]))
+
+    assert queue.send([(body, 0)], clock.deadline(10)) == [YES]
+    assert decode(sqs.entries[0].body).messages[0].text == character

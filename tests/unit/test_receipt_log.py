@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bridge.message import LogUnavailable
 from bridge.message_central.receipts import WORDS
 from bridge.receipt_log import ReceiptLog
-from tests.fakes.clock import Clock
-from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.faults import APPLIED, NOT_APPLIED, Fault
 from tests.fakes.values import ACCOUNT_ID, message_id, number
 from tests.unit.receipt_doors import OTHER_ACCOUNT, row
+
+if TYPE_CHECKING:
+    from tests.fakes.clock import Clock
+    from tests.fakes.dynamodb import FakeDynamoDB
 
 DELIVERED, UNDELIVERED = WORDS["DELIVRD"], WORDS["UNDELIV"]
 assert DELIVERED
@@ -21,7 +25,7 @@ KEY = (number(), message_id())
 
 @pytest.fixture
 def log(dynamodb: FakeDynamoDB, clock: Clock) -> ReceiptLog:
-    return ReceiptLog("SmsLog", dynamodb, clock)  # type: ignore[arg-type]
+    return ReceiptLog("SmsLog", dynamodb, clock)
 
 
 def test_only_a_recipients_own_messages_of_the_account_are_read(log: ReceiptLog, dynamodb: FakeDynamoDB):
@@ -93,7 +97,7 @@ def test_an_id_that_was_lost_with_the_answer_is_noted(log: ReceiptLog, dynamodb:
 
     log.conclude(row(0, "unknown"), "v77", DELIVERED)
 
-    assert dynamodb.row(KEY)["verificationId"] == "v77"  # type: ignore[index]
+    assert dynamodb.row(KEY)["verificationId"] == "v77"
 
 
 @pytest.mark.parametrize("now", ["delivered", "undelivered", "unknown", "retrying", "sending"])

@@ -91,7 +91,7 @@ def test_each_name_of_the_number_is_read(name: str):
 
 @pytest.mark.parametrize("name", ["status", "deliveryStatus", "dlrStatus", "STATUS"])
 def test_each_name_of_the_status_is_read(name: str):
-    assert read({**receipt(status=None), name: "DELIVRD"}) == [EXPECTED]  # type: ignore[arg-type]
+    assert read({**receipt(status=None), name: "DELIVRD"}) == [EXPECTED]
 
 
 @pytest.mark.parametrize("name", ["errorCode", "error", "ERRORCODE"])
@@ -196,7 +196,7 @@ def test_no_more_of_a_word_is_told_than_a_word_can_have():
 
 
 @pytest.mark.parametrize(("code", "shown"), [("001", True), (27, True), ("E-9", True), ("000", False), (0, False)])
-def test_an_error_code_stands_beside_the_reason_of_a_failure(code: Any, shown: bool):
+def test_an_error_code_stands_beside_the_reason_of_a_failure(code: Any, shown: bool):  # noqa: FBT001
     [found] = read(receipt(status="UNDELIV", errorCode=code))
 
     assert isinstance(found, Receipt)
@@ -244,8 +244,12 @@ def test_what_can_hold_no_receipt_is_refused(body: bytes, query: str):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*WORDS]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from([n for names in FIELDS.values() for n in names]) | st.text(), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from([n for names in FIELDS.values() for n in names]) | st.text(), inner, max_size=5
+        )
+    ),
     max_leaves=12,
 )
 

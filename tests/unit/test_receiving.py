@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge import times
-from bridge.accounts import Account
 from bridge.message import Status
 from bridge.message_central.receipts import WORDS, Receipt
 from bridge.queues import Queue
@@ -23,6 +22,9 @@ from tests.fakes.faults import APPLIED, DENIED, LOST_AFTER, LOST_BEFORE, NOT_APP
 from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, START, account, message_id, number
 from tests.unit.receipt_doors import OTHER_ACCOUNT, row
+
+if TYPE_CHECKING:
+    from bridge.accounts import Account
 
 TIME = 9.5  # what a call of the function has
 
@@ -37,8 +39,8 @@ class World:
         self.clock = Clock()
         self.dynamodb = FakeDynamoDB()
         self.sqs = FakeSQS(self.clock)
-        queue = Queue("https://sqs.example/receipts", self.sqs, self.clock.sleep)  # type: ignore[arg-type]
-        log = ReceiptLog("SmsLog", self.dynamodb, self.clock)  # type: ignore[arg-type]
+        queue = Queue("https://sqs.example/receipts", self.sqs, self.clock.sleep)
+        log = ReceiptLog("SmsLog", self.dynamodb, self.clock)
         self.receiver = Receiver(log, queue, self.clock)
         self.tally = Tally()
 
@@ -264,7 +266,9 @@ def test_a_receipt_before_its_outcome_waits_for_it(world: World):
 
 
 def test_it_is_tried_with_growing_pauses_for_a_quarter_of_an_hour(world: World):
-    world.dynamodb.put(row(0, "sending"), )
+    world.dynamodb.put(
+        row(0, "sending"),
+    )
     world.dynamodb.put(row(0, "sending", messageId="another."))
     world.take(dlr())
     pauses = []
@@ -345,7 +349,7 @@ def test_one_message_without_an_id_is_meant(world: World, status: str):
     world.take(dlr(verification_id="v9"))
 
     assert world.status() == "delivered"
-    assert world.dynamodb.row((number(), message_id()))["verificationId"] == "v9"  # type: ignore[index]
+    assert world.dynamodb.row((number(), message_id()))["verificationId"] == "v9"
 
 
 def test_of_two_messages_without_an_id_neither_is_guessed(world: World):
@@ -478,9 +482,7 @@ def test_a_part_that_sqs_refuses_is_given_to_it_again(world: World):
 
     assert world.take(*[dlr(n) for n in range(12)])
 
-    assert sorted(entry.chunk["receipt"]["number"] for entry in world.sqs.entries) == [
-        number(n)[3:] for n in range(12)
-    ]
+    assert sorted(entry.chunk["receipt"]["number"] for entry in world.sqs.entries) == [number(n)[3:] for n in range(12)]
 
 
 def test_a_receipt_that_was_parked_twice_counts_once(world: World):
@@ -509,9 +511,7 @@ def test_no_receipts_are_no_work(world: World):
 
 
 @given(
-    st.builds(
-        Receipt, st.text(), st.text(), st.sampled_from([*WORDS]), st.none() | st.text(), st.none() | st.text()
-    ),
+    st.builds(Receipt, st.text(), st.text(), st.sampled_from([*WORDS]), st.none() | st.text(), st.none() | st.text()),
     st.floats(0, 4e9),
     st.integers(0, 1_000),
 )

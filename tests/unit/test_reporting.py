@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from urllib3.exceptions import HTTPError
 
 from bridge.clevertap.callbacks import POST_SECONDS, Callbacks, Event
-from bridge.message import OWN_ID_PREFIX, AccountUnavailable, Misconfigured, UnknownAccount
+from bridge.message import OWN_ID_PREFIX, AccountUnavailable, Misconfigured, Status, UnknownAccount
+from bridge.message_central.verdicts import BAD_NUMBER
 from bridge.queues import MAX_BYTES, Queue
 from bridge.reporting import FIRST_WAIT_SECONDS, GIVE_UP_SECONDS, Delayed, Reporter, decode, final_event
 from bridge.telemetry import Tally
@@ -22,6 +22,9 @@ from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, START, account, message, message_id
 from tests.unit.conftest import Accounts, send_log
 from tests.unit.receipt_doors import OTHER_ACCOUNT, OTHER_URL, URL, row
+
+if TYPE_CHECKING:
+    from urllib3.exceptions import HTTPError
 
 DOWN = Answer(503, b"")
 TIME = 59.0
@@ -41,9 +44,9 @@ class World:
             {ACCOUNT_ID: account(), OTHER_ACCOUNT: account(id=OTHER_ACCOUNT, callback_url=OTHER_URL)}
         )
         callbacks = Callbacks()
-        callbacks._http = self.clevertap  # type: ignore[assignment]
-        queue = Queue("https://sqs.example/reports", self.sqs, lambda _seconds: None)  # type: ignore[arg-type]
-        self.reporter = Reporter(self.accounts, callbacks, queue, self.clock)  # type: ignore[arg-type]
+        callbacks._http = self.clevertap
+        queue = Queue("https://sqs.example/reports", self.sqs, lambda _seconds: None)
+        self.reporter = Reporter(self.accounts, callbacks, queue, self.clock)
         self.tally = Tally()
 
     def report(self, *events: Event, seconds: float = TIME) -> list[Event]:
@@ -106,18 +109,12 @@ def test_ids_of_our_own_and_what_the_422_told_are_rows_that_want_no_report(dynam
     log, ours = send_log(dynamodb, Clock()), message(0, message_id=f"{OWN_ID_PREFIX}1")
     claim = log.new_claim(message(1), "worker/1", report=True)
     rows = [
-        log.new_claim(ours, "worker/1", report=True, status="rejected").row,  # type: ignore[arg-type]
-        log.outcome_row(claim, verdict_of_a_bad_number(), told=True),
+        log.new_claim(ours, "worker/1", report=True, status=Status.REJECTED).row,
+        log.outcome_row(claim, BAD_NUMBER, told=True),
     ]
 
     assert [final_event(one, {}) for one in rows] == [None, None]
-    assert final_event(log.outcome_row(claim, verdict_of_a_bad_number()), {}), "without the 422 it is told"
-
-
-def verdict_of_a_bad_number() -> Any:
-    from bridge.message_central.verdicts import BAD_NUMBER  # noqa: PLC0415
-
-    return BAD_NUMBER
+    assert final_event(log.outcome_row(claim, BAD_NUMBER), {}), "without the 422 it is told"
 
 
 # ── posting ──────────────────────────────────────────────────────────────────

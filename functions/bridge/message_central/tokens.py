@@ -25,6 +25,7 @@ PATH = "/auth/v1/authentication/token"
 LONGEST_SECONDS = 86_400.0  # the vendor's tokens last for years; ours are new every day
 EARLY_SECONDS = 60.0  # a token that ends this soon is not used any more
 RENEW_SECONDS = 30.0  # a token or a refusal younger than this is not asked for again
+UNREACHED_SECONDS = 5.0  # nor is a vendor who did not answer: each thread would wait for the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Why there is no token, and since when."""
+class _Failure:
+    """Why there is no token, and until when not to ask again."""
 
     account: Account
     outcome: Outcome
-    since: float
+    until: float
 
 
 class Tokens:
@@ -62,9 +63,9 @@ class Tokens:
         self._wire = wire
         self._reload = reload
         self._clock = clock
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._tokens: dict[str, Token] = {}
-        self._refusals: dict[str, _Refusal] = {}
+        self._failures: dict[str, _Failure] = {}
 
     def get(self, account: Account, deadline: Deadline) -> Token | Outcome:
         """A token, or what it means for a message that there is none."""
@@ -78,21 +79,22 @@ class Tokens:
         return self._locked(refused.account, deadline, refused)
 
     def _locked(self, account: Account, deadline: Deadline, refused: Token | None) -> Token | Outcome:
-        if not self._lock.acquire(timeout=deadline.remaining()):
+        lock = self._locks.setdefault(account.id, threading.Lock())
+        if not lock.acquire(timeout=deadline.remaining()):
             return NO_TIME
         try:
             return self._current(account, refused) or self._new(account, deadline, refused)
         finally:
-            self._lock.release()
+            lock.release()
 
     def _current(self, account: Account, refused: Token | None) -> Token | Outcome | None:
         """What another thread found out while this one waited for the lock."""
         now = self._clock()
-        token, refusal = self._tokens.get(account.id), self._refusals.get(account.id)
+        token, failure = self._tokens.get(account.id), self._failures.get(account.id)
         if token and token is not refused and token.serves(account, now):
             return token
-        if refusal and refusal.account == account and now < refusal.since + RENEW_SECONDS:
-            return refusal.outcome
+        if failure and failure.account == account and now < failure.until:
+            return failure.outcome
         if refused and now < refused.since + RENEW_SECONDS:
             return CREDENTIALS_REFUSED  # a brand-new token was refused: another would be, too
         return None
@@ -106,9 +108,10 @@ class Tokens:
                 result = self._fetch(now_held, deadline, refused)
         if isinstance(result, Token):
             result = self._tokens[account.id] = replace(result, replaced=account)
-        elif result is CREDENTIALS_REFUSED:
+        else:
             self._tokens.pop(account.id, None)
-            self._refusals[account.id] = _Refusal(account, result, self._clock())
+            wait = RENEW_SECONDS if result is CREDENTIALS_REFUSED else UNREACHED_SECONDS
+            self._failures[account.id] = _Failure(account, result, self._clock() + wait)
         return result
 
     def _reloaded(self, account: Account) -> Account:

@@ -29,7 +29,7 @@ NO_CREDIT = Outcome(
 )
 BUSY = Outcome(Status.RETRYING, reason="Message Central could not take the message", outage=True)
 UNREACHED = Outcome(Status.RETRYING, reason="Message Central could not be reached", outage=True)
-NO_TIME = Outcome(Status.RETRYING, reason="no time was left to send")
+NO_TIME = Outcome(Status.RETRYING, reason="no time was left to send", outage=True)
 UNKNOWN = Outcome(Status.UNKNOWN, reason="Message Central's answer does not tell whether it was sent", outage=True)
 LOST = Outcome(Status.UNKNOWN, reason="Message Central did not answer: it may have been sent", outage=True)
 

@@ -24,9 +24,10 @@ IDLE_SECONDS = 10.0
 """How long connections may lie unused. A function that is frozen between two events wakes up with connections that the
 other side has long forgotten, and a request lost on one of them would be a message in doubt."""
 
-# urllib3 logs each URL at debug level, and the token call's URL holds the password. A filter holds whatever level
-# anybody sets.
-logging.getLogger("urllib3.connectionpool").addFilter(lambda record: record.levelno > logging.DEBUG)
+# urllib3 logs URLs: each at debug level, and as a warning that of an answer with odd headers. The token call's URL
+# holds the password. A filter holds whatever level anybody sets.
+for _name in ("urllib3.connectionpool", "urllib3.connection"):
+    logging.getLogger(_name).addFilter(lambda _: False)
 
 
 class Fate(Enum):

@@ -1,0 +1,124 @@
+"""What each function imports is listed here: everything on the list is paid for at every cold start.
+
+A new module fails the test with what it costs. If that is worth it, add it to the list.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+
+OURS = {"bridge", "wiring"}
+POWERTOOLS = {
+    "aws_lambda_powertools",
+    "aws_lambda_powertools.exceptions",
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.package_logger",
+    "aws_lambda_powertools.shared",
+    "aws_lambda_powertools.tracing",  # its shell alone: the tracing SDK would be aws_xray_sdk
+    "aws_lambda_powertools.utilities",
+    "aws_lambda_powertools.utilities.jmespath_utils",
+    "aws_lambda_powertools.utilities.parameters",
+    "aws_lambda_powertools.warnings",
+}
+BOTO = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+OTHERS = {"typing_extensions"}  # of Powertools
+# botocore takes the certificates of certifi where it is there; it is no dependency of the functions.
+OPTIONAL = {"certifi"}
+
+EVERYWHERE = {*OURS, *POWERTOOLS, *BOTO, *OTHERS, *OPTIONAL}
+IMPORTS = {
+    "accept": {*EVERYWHERE, "http_api", "phonenumbers"},
+    "dispatch": EVERYWHERE,
+    "receive": {*EVERYWHERE, "http_api", "phonenumbers"},
+    "report": EVERYWHERE,
+}
+
+# Of the standard library, what is dear and not needed.
+DEAR = {
+    "asyncio",
+    "sqlite3",
+    "tkinter",
+    "unittest",
+    "pydoc",
+    "doctest",
+    "distutils",
+    "curses",
+    "turtle",
+    "xmlrpc",
+    "wsgiref",
+}
+
+PROGRAM = """
+import importlib, json, sys
+sys.path.insert(0, sys.argv[1])
+before = {*sys.modules}
+importlib.import_module(sys.argv[2])
+print(json.dumps(sorted({*sys.modules} - before - {'__mp_main__'})))
+"""
+COST = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+for known in sys.argv[3:]:
+    __import__(known)
+begun = time.process_time()
+__import__(sys.argv[2])
+print((time.process_time() - begun) * 1_000)
+"""
+
+
+def run(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, str(FUNCTIONS), *arguments]
+    environment = {
+        **os.environ,
+        "RECEIPT_QUEUE_URL": "https://sqs.example/r",
+        "REPORT_QUEUE_URL": "https://sqs.example/p",
+    }
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def short(module: str) -> str:
+    """A module's package; of Powertools, whose parts differ most in cost, the part."""
+    names = module.split(".")
+    if names[0] != "aws_lambda_powertools":
+        return names[0]
+    return ".".join(names[: 3 if names[1:2] == ["utilities"] else 2])
+
+
+def imported(function: str) -> set[str]:
+    modules = {short(module) for module in json.loads(run(PROGRAM, function))} - {function}
+    return {name for name in modules if name not in sys.stdlib_module_names or name in DEAR}
+
+
+def cost_ms(module: str, known: set[str]) -> float:
+    """CPU of importing a module when all that is listed is there already; the least of three."""
+    others = sorted(name for name in known - OPTIONAL - OURS)
+    return min(float(run(COST, module, *others)) for _ in range(3))
+
+
+@pytest.mark.parametrize("function", IMPORTS)
+def test_a_function_imports_nothing_that_is_not_listed(function: str):
+    new = imported(function) - IMPORTS[function]
+
+    costs = {module: f"{cost_ms(module, IMPORTS[function]):.1f} ms of CPU at each cold start" for module in sorted(new)}
+    assert not costs, f"{function} imports what is not listed in {Path(__file__).name}: {costs}"
+
+
+@pytest.mark.parametrize("function", IMPORTS)
+def test_what_is_listed_is_imported(function: str):
+    assert IMPORTS[function] - OPTIONAL <= imported(function)
+
+
+def test_a_new_module_is_found_and_its_cost_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(IMPORTS, "dispatch", EVERYWHERE - {"jmespath"})
+
+    with pytest.raises(AssertionError, match=r"dispatch imports .*jmespath.* ms of CPU at each cold start"):
+        test_a_function_imports_nothing_that_is_not_listed("dispatch")

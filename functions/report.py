@@ -10,7 +10,7 @@ import wiring
 from bridge import aws, reporting
 from bridge.clevertap.callbacks import Callbacks
 from bridge.queues import Queue
-from bridge.send_log import from_item
+from bridge.rows import from_item
 from bridge.telemetry import Tally, logger, with_context
 from bridge.times import Deadline
 

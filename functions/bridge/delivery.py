@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from bridge.accounts import Account
     from bridge.message_central.client import MessageCentral
-    from bridge.send_log import Claim, Existing, SendLog
+    from bridge.rows import Claim
+    from bridge.send_log import Existing, SendLog
     from bridge.times import Deadline
 
 CLOCK_SKEW_SECONDS = 5.0

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from bridge.accounts import Account, Accounts
     from bridge.delivery import Delivery
     from bridge.queues import Chunk, Queue
-    from bridge.send_log import Row, SendLog
+    from bridge.rows import Row
+    from bridge.send_log import SendLog
     from bridge.telemetry import Tally
     from bridge.times import Deadline
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from bridge.delivery import Delivery, Result
     from bridge.message import Message
     from bridge.queues import Queue
-    from bridge.send_log import Row, SendLog
+    from bridge.rows import Row
+    from bridge.send_log import SendLog
     from bridge.telemetry import Tally
     from bridge.times import Deadline
 

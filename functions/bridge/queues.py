@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-    from bridge.send_log import Row
+    from bridge.rows import Row
     from bridge.times import Deadline
 
 MAX_MESSAGES = 100  # in a chunk

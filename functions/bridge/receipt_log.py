@@ -8,7 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bridge import times
 from bridge.message import LogUnavailable
-from bridge.send_log import Row, error_code, from_item
+from bridge.rows import Row, from_item
+from bridge.send_log import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bridge.message_central.receipts import Meaning
     from bridge.queues import Queue
     from bridge.receipt_log import ReceiptLog
-    from bridge.send_log import Row
+    from bridge.rows import Row
     from bridge.telemetry import Tally
     from bridge.times import Deadline
 

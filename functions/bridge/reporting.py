@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bridge.accounts import Accounts
     from bridge.clevertap.callbacks import Callbacks
     from bridge.queues import Queue
-    from bridge.send_log import Row
+    from bridge.rows import Row
     from bridge.telemetry import Tally
     from bridge.times import Deadline
 

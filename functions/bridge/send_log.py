@@ -22,7 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
-from bridge.message import FINAL, OWN_ID_PREFIX, LogUnavailable, Message, Outcome, Status
+from bridge.message import LogUnavailable, Status
+from bridge.rows import Claim, Row, Rows, from_item, to_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,30 +31,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-    from bridge.message import Rejection
     from bridge.times import Deadline
 
 BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
-_DAY = 86_400
 SETTLERS = 16  # threads that write rows one by one; at 5 ms a write, 1,000 take a third of a second
 _PUT_PAUSES = (0.05, 0.2, 0.0)  # seconds after each try to put a row
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before a throttled or unprocessed batch is tried again
-_TYPES = {str: "S", int: "N", bool: "BOOL"}
 
 # Answers that say that nothing was written, and that later something will be.
 _THROTTLED = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"})
-
-Row = dict[str, str | int | bool]
-"""An item of the table as plain values; absent attributes are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right of one worker to send a message, and how its row looks meanwhile."""
-
-    message: Message
-    id: str
-    row: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +59,7 @@ class Existing:
         return times.epoch(str(self.row["claimedAt"]))
 
 
-class SendLog:
+class SendLog(Rows):
     """The table as the bridge sees it."""
 
     def __init__(
@@ -87,38 +73,10 @@ class SendLog:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """`client` must not retry by itself; `clock` gives epoch seconds."""
+        super().__init__(retention_days=retention_days, store_text=store_text, clock=clock)
         self._table = table
         self._client = client
-        self._retention = retention_days * _DAY
-        self._store_text = store_text
-        self._clock = clock
         self._pause = pause
-
-    def new_claim(self, message: Message, claim_id: str, *, report: bool, status: Status = Status.SENDING) -> Claim:
-        """A claim that `claim` can write; `report` says whether CleverTap wants to be told."""
-        now = self._clock()
-        row: Row = {
-            "recipient": message.recipient,
-            "messageId": message.message_id,
-            "account": message.account,
-            "status": status.value,
-            "segments": message.segments,
-            "acceptedAt": times.iso(message.accepted_at),
-            "claimedAt": times.iso(now),
-            "claimedBy": claim_id,
-            "attempts": message.attempts + 1,
-            "report": report and not message.message_id.startswith(OWN_ID_PREFIX),
-            "expiresAt": int(now) + self._retention,
-        }
-        optional = {
-            "text": message.text if self._store_text else None,
-            "campaignId": message.campaign_id,
-            "senderId": message.sender_id,
-            "templateId": message.template_id,
-            "messageType": message.message_type,
-        }
-        row.update({name: value for name, value in optional.items() if value is not None})
-        return Claim(message, claim_id, row)
 
     def claim(self, claim: Claim, deadline: Deadline) -> Existing | None:
         """Write a claim. None: it is granted. Else what became of the message before.
@@ -144,44 +102,6 @@ class SendLog:
         """
         reason = "the worker that was sending it ended before it noted the outcome"
         self.settle({**existing.row, "status": Status.UNKNOWN.value, "reason": reason}, deadline)
-
-    def outcome_row(self, claim: Claim, outcome: Outcome, *, told: bool = False) -> Row:
-        """How a claim's row looks with its outcome; `told` when CleverTap has it in the answer and needs no report."""
-        now = times.iso(self._clock())
-        row: Row = {**claim.row, "status": outcome.status.value}
-        if told:
-            row["report"] = False
-        if outcome.status is Status.SENT:
-            row["sentAt"] = now
-        if outcome.status in FINAL:
-            row["finalAt"] = now
-        optional = {"verificationId": outcome.verification_id, "code": outcome.code, "reason": outcome.reason}
-        row.update({name: value for name, value in optional.items() if value})
-        return row
-
-    def rejection_row(self, rejection: Rejection, account: str, accepted_at: float, *, report: bool) -> Row:
-        """The row of a record that never became a message."""
-        now = self._clock()
-        row: Row = {
-            "recipient": rejection.recipient,
-            "messageId": rejection.message_id,
-            "account": account,
-            "status": Status.REJECTED.value,
-            "code": rejection.code,
-            "reason": rejection.reason,
-            "acceptedAt": times.iso(accepted_at),
-            "finalAt": times.iso(now),
-            "attempts": 0,
-            "report": report and not rejection.message_id.startswith(OWN_ID_PREFIX),
-            "expiresAt": int(now) + self._retention,
-        }
-        if rejection.text and self._store_text:
-            row["text"] = rejection.text
-        if rejection.unsent_claim:
-            row["claimedBy"] = rejection.unsent_claim
-        if rejection.campaign_id:
-            row["campaignId"] = rejection.campaign_id
-        return row
 
     def settle(self, row: Row, deadline: Deadline) -> Row | None:
         """Write one outcome, unless its claim no longer stands. None: it stands there; else what stands there instead.
@@ -298,16 +218,6 @@ def _passing(error: ClientError | BotoCoreError) -> bool:
         return True
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
     return error_code(error) in _THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def to_item(row: Row) -> dict[str, Any]:
-    """A row in DynamoDB's typed form."""
-    return {name: {_TYPES[type(value)]: str(value) if type(value) is int else value} for name, value in row.items()}
-
-
-def from_item(item: dict[str, Any]) -> Row:
-    """A row out of DynamoDB's typed form."""
-    return {name: int(value["N"]) if "N" in value else next(iter(value.values())) for name, value in item.items()}
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:

@@ -25,9 +25,9 @@ class Answer:
     data: bytes = SUCCESS
 
 
-UNREACHED = NewConnectionError(None, "refused")  # type: ignore[arg-type]
+UNREACHED = NewConnectionError(None, "refused")
 NO_CONNECTION = ConnectTimeoutError("connect")
-NO_ANSWER = ReadTimeoutError(None, "url", "read")  # type: ignore[arg-type]
+NO_ANSWER = ReadTimeoutError(None, "url", "read")
 CUT = ProtocolError("connection aborted")
 SILENCES = (UNREACHED, NO_CONNECTION, NO_ANSWER, CUT)
 

@@ -6,7 +6,7 @@ import json
 from collections import deque
 from typing import Any
 
-from bridge.send_log import Row, from_item
+from bridge.rows import Row, from_item
 from tests.fakes.expressions import Expression, Item, invalid
 from tests.fakes.faults import Neighbour, client_error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import aws, times
 from bridge.message import FINAL
-from bridge.send_log import to_item
+from bridge.rows import to_item
 from tests.fakes.clevertap import FakeCleverTap
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import FakeDynamoDB
@@ -21,7 +21,7 @@ from tests.unit.doors import Context
 if TYPE_CHECKING:
     import pytest
 
-    from bridge.send_log import Row
+    from bridge.rows import Row
 
 OTHER_ACCOUNT = "OTHER-ACCOUNT"
 OTHER_KEY = "OtherReceiptKey0815"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.message import LogUnavailable, Outcome, Rejection, Status
-from bridge.send_log import BATCH, Claim, Row, SendLog, from_item, to_item
+from bridge.rows import Claim, Row, from_item, to_item
+from bridge.send_log import BATCH, SendLog
 from tests.fakes.clock import Clock
 from tests.fakes.faults import (
     APPLIED,

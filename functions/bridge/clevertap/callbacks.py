@@ -18,7 +18,7 @@ from bridge.message import Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.send_log import Row
+    from bridge.rows import Row
 
 MAX_ITEMS = 100  # in one call
 CONNECT_SECONDS = 2.0

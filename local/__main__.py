@@ -58,6 +58,7 @@ def run(settings: RunSettings, running: ExitStack) -> None:
         callback_url=settings.callback_url,
         port=settings.port,
         aws_port=settings.aws_port,
+        host=settings.host,
         logs=settings.logs,
     )
     bridge = running.enter_context(Bridge(options))
@@ -77,7 +78,8 @@ def start_program(
 ) -> int:
     """Start the simulator or the sink as a process of its own, and give its id. Raises StartError."""
     log = settings.logs / f"{name}.log"
-    program = process.start(f"local.{name}", ["--port", str(port), "--child", *arguments], log=log)
+    listen = ["--host", settings.host, "--port", str(port), "--child"]
+    program = process.start(f"local.{name}", [*listen, *arguments], log=log)
     running.callback(process.stop, program)
     ports.wait_until_open(port, program)
     return program.pid

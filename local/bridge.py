@@ -41,7 +41,7 @@ WORKERS_OF_A_ROUTE = 6
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. Ports 0 take free ones.
+    """How to run. Ports 0 take free ones; `host` is what AWS and the gateway listen on.
 
     `parameters` stand over the template's, `overrides` over its resources' properties (see `read_stack`),
     `variables` over the environment of every function, `secret` over the account's secret. `concurrency`: workers by
@@ -54,6 +54,7 @@ class Options:
     callback_url: str = ""
     port: int = 0
     aws_port: int = 0
+    host: str = "127.0.0.1"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -69,7 +70,8 @@ class Bridge:
 
     def __init__(self, options: Options, listener: Callable[[Request, Answer], None] = lambda *_: None) -> None:
         self.options = options
-        self.aws = Aws(options.aws_port, log=options.logs / "aws.log" if options.logs else None)
+        log = options.logs / "aws.log" if options.logs else None
+        self.aws = Aws(options.aws_port, host=options.host, log=log)
         self.stack: Stack = read_stack(
             STACK_NAME,
             {"AccountId": ACCOUNT, "MessageCentralUrl": options.message_central_url, **options.parameters},
@@ -78,7 +80,7 @@ class Bridge:
             template=options.template,
         )
         self.functions = {name: self._function(name) for name in self.stack.functions}
-        self.gateway = Gateway(self.functions, port=options.port, listener=listener)
+        self.gateway = Gateway(self.functions, port=options.port, host=options.host, listener=listener)
         self._pollers: list[Poller] = []
 
     @property

@@ -37,11 +37,12 @@ class Gateway:
         functions: Mapping[str, Function],
         *,
         port: int = 0,
+        host: str = "127.0.0.1",
         patience: float = 10.0,
         listener: Callable[[Request, Answer], None] = lambda *_: None,
     ) -> None:
         self.listener = listener
-        self._server = HttpServer(self._handle, port=port, threads=THREADS)
+        self._server = HttpServer(self._handle, port=port, host=host, threads=THREADS)
         self._patience = patience
         self._is_open = False
         self._routes = [(route, function) for function in functions.values() for route in function.description.routes]

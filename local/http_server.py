@@ -40,7 +40,7 @@ class PortTakenError(OSError):
 
 
 class HttpServer:
-    """Serve `handler` on 127.0.0.1 from a thread of its own; `port` 0 takes a free one.
+    """Serve `handler` on 127.0.0.1 (or `host`) from a thread of its own; `port` 0 takes a free one.
 
     With `threads` 0 the handler runs on the event loop and must not block; otherwise in a pool of so many.
     `stop()` cuts open connections, as the death of a process would; `start()` takes the same port again.
@@ -59,8 +59,8 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a trailing slash."""
-        return f"http://{self.host}:{self.port}"
+        """Where this machine reaches it, without a trailing slash."""
+        return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"
 
     def start(self) -> Self:
         """Listen. Raises PortTakenError."""

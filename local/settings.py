@@ -12,6 +12,8 @@ from local import ports
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+
 
 class SettingsError(ValueError):
     """A variable has a value that cannot be used, or a port is taken."""
@@ -19,8 +21,12 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Where everything listens. A port is None where the part is somewhere else and nothing is to be started."""
+    """Where everything listens. A port is None where the part is somewhere else and nothing is to be started.
 
+    `host` is the address that is listened on; the parts reach each other by 127.0.0.1 in any case.
+    """
+
+    host: str
     port: int
     aws_port: int
     simulator_port: int | None
@@ -38,7 +44,7 @@ class RunSettings:
             "SINK_PORT": self.sink_port,
         }
         for variable, port in wanted.items():
-            if port is not None and not ports.is_free(port):
+            if port is not None and not ports.is_free(port, self.host):
                 raise SettingsError(f"port {port} is in use by another program; choose another with {variable}=…")
 
 
@@ -49,6 +55,7 @@ def from_environment(variables: Mapping[str, str]) -> RunSettings:
     callback_url = f"http://127.0.0.1:{sink_port}/sms/generic?account=LOCAL-ACCOUNT"
     vendor, callback = variables.get("MESSAGE_CENTRAL_URL"), variables.get("CLEVERTAP_CALLBACK_URL")
     return RunSettings(
+        host=_host(variables),
         port=_port(variables, "PORT", 3000),
         aws_port=_port(variables, "AWS_PORT", 4566),
         simulator_port=simulator_port if vendor in (None, "", simulator_url) else None,
@@ -57,6 +64,13 @@ def from_environment(variables: Mapping[str, str]) -> RunSettings:
         callback_url=callback or callback_url,
         logs=Path(variables.get("LOGS") or tempfile.mkdtemp(prefix="sms-bridge-")),
     )
+
+
+def _host(variables: Mapping[str, str]) -> str:
+    host = variables.get("HOST") or LOCAL
+    if host not in (LOCAL, EVERYWHERE):
+        raise SettingsError(f"HOST={host} is neither {LOCAL} nor {EVERYWHERE}, which containers can reach")
+    return host
 
 
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from local.bridge import ACCOUNT, CREDENTIALS
+from local.settings import EVERYWHERE, LOCAL
 from local.simulator.guide import guide
 from local.template import REGION
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
     from local.bridge import Bridge
     from local.settings import RunSettings
+
+# What samconfig.toml and events/env/local.json call this machine.
+CONTAINERS_NAME = "host.docker.internal"
 
 MANY = (
     'import json; print(json.dumps({"campaignId": "42", "messages": [{"to": f"9198765{n:05}", '
@@ -28,11 +34,17 @@ def welcome(settings: RunSettings, bridge: Bridge) -> str:
 
 def about_simulator(settings: RunSettings, pid: int, simulator_settings: Mapping[str, object]) -> str:
     """How to make the simulator misbehave, and how to play an outage."""
-    restart = (
-        f"python -m local.simulator --port {settings.simulator_port} --settings '{json.dumps(simulator_settings)}'"
-    )
+    host = "" if settings.host == LOCAL else f"--host {settings.host} "
+    options = f"{host}--port {settings.simulator_port} --settings '{json.dumps(simulator_settings)}'"
+    restart = f"{interpreter()} -m local.simulator {options}"
     outage = f"An outage of Message Central, and its end:\n  kill {pid}\n  {restart}"
     return f"{guide(settings.message_central_url)}\n\n{outage}"
+
+
+def interpreter() -> str:
+    """The Python that runs this, as one would type it here."""
+    path = os.path.relpath(sys.executable)
+    return sys.executable if path.startswith("..") else path
 
 
 def _places(settings: RunSettings, bridge: Bridge) -> str:
@@ -44,6 +56,8 @@ def _places(settings: RunSettings, bridge: Bridge) -> str:
         ("CleverTap callback" + (" sink" if settings.sink_port else ""), settings.callback_url),
         ("the functions' logs", str(settings.logs)),
     ]
+    if settings.host == EVERYWHERE:
+        rows.append(("for containers", f"the same ports of {CONTAINERS_NAME} (sam local invoke)"))
     table = "\n".join(f"  {name:26}{place}" for name, place in rows)
     return f"The bridge, with the account {ACCOUNT}:\n{table}"
 

@@ -102,10 +102,10 @@ class Accounts:
             UnknownAccount: no such account, or another key; all mistakes look alike from outside.
             Misconfigured, AccountUnavailable: as their names say.
         """
-        found = self.get(account) if ACCOUNT_ID.fullmatch(account) else None
-        if not found or not found.receipt_key or not hmac.compare_digest(_bytes(found.receipt_key), _bytes(key)):
+        secret = self._secret(account) if ACCOUNT_ID.fullmatch(account) else {}
+        if not _opens(secret, {"receiptKey": key}):
             raise UnknownAccount("no such account, or another receipt key")
-        return found
+        return _account(account, secret)
 
     def reload(self, account: str) -> Account:
         """The account as its secret is now: read again, but at most once in 30 s.

@@ -305,3 +305,20 @@ def nothing_shows(error: BridgeError) -> None:
     told = f"{error} {error.args} {error.__cause__}"
     for value in json.loads(json.dumps(secret())).values():
         assert value not in told
+
+
+def test_a_broken_secret_is_told_only_to_who_has_the_receipt_key(accounts: Accounts, secrets: FakeSecretsManager):
+    secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(receiptKey="opens-receipts", password="REPLACE_ME")
+
+    with pytest.raises(UnknownAccount):
+        accounts.of_receipts(ACCOUNT_ID, "a guess")
+    with pytest.raises(Misconfigured):
+        accounts.of_receipts(ACCOUNT_ID, "opens-receipts")
+
+
+@pytest.mark.parametrize("given", ["", "REPLACE_ME", "opens-receipts "])
+def test_without_a_receipt_key_in_the_secret_no_key_opens(accounts: Accounts, secrets: FakeSecretsManager, given: str):
+    for held in (None, "", "REPLACE_ME"):
+        secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(receiptKey=held)
+        with pytest.raises(UnknownAccount):
+            accounts.of_receipts(ACCOUNT_ID, given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -108,8 +109,12 @@ class _Work:
 class _Run:
     """One invocation: takes results, writes outcomes in batches, counts."""
 
-    def __init__(self, log: SendLog, tally: Tally, end: Deadline) -> None:
+    def __init__(self, log: SendLog, tally: Tally, end: Deadline, threads: int) -> None:
         self._log = log
+        self._threads = threads
+        # Of messages that are claimed and not recorded: as many as threads, and one batch. Where the table is slower
+        # than the vendor, sending waits for it, so that a crash leaves no more than these in doubt.
+        self.unrecorded = threading.BoundedSemaphore(threads + BATCH)
         self._tally = tally
         self._end = end
         self._rows: list[tuple[_Rest, Row]] = []
@@ -119,10 +124,10 @@ class _Run:
         self.beginning = replace(self.sending, at=self.sending.at - min(BEGIN_SECONDS, share))
         """By when the last of them has begun."""
 
-    def finish(self, work: Sequence[_Work], threads: int) -> list[_Work]:
+    def finish(self, work: Sequence[_Work]) -> list[_Work]:
         """Do it all, as far as time allows; those that failed for reasons that hold for others come back."""
         outages = []
-        for done in as_done([item.job for item in work], threads, self.sending, FLUSH_SECONDS):
+        for done in as_done([item.job for item in work], self._threads, self.sending, FLUSH_SECONDS):
             if done is None:
                 self._flush()
                 continue
@@ -177,6 +182,7 @@ class _Run:
         rows, self._rows = self._rows, []
         unwritten = {id(row) for row in self._log.record([row for _, row in rows], self._end)}
         for rest, row in rows:
+            self.unrecorded.release()
             if id(row) in unwritten:
                 self._tally.add(rest.chunk.account, "OutcomesUnrecorded")
                 rest.outcomes.append(row)
@@ -208,16 +214,16 @@ class Dispatcher:
     def dispatch(self, chunks: Sequence[Chunk], worker: str, end: Deadline, tally: Tally) -> list[bool]:
         """Work off chunks before `end`; tells for each whether it is done, or has to be delivered again."""
         rests = [_Rest(chunk, times.backoff(chunk.attempts + 1, random.random())) for chunk in chunks]  # noqa: S311 - jitter
-        run = _Run(self._log, tally, end)
+        run = _Run(self._log, tally, end, self._concurrency)
         for rest in rests:
             self._settle(rest, run)
         breakers: dict[str, Breaker] = defaultdict(Breaker)
         work = [item for rest in rests for item in self._work(rest, breakers, worker, run, tally)]
         # Of messages that failed before, one an account finds out whether the others would fail again.
         probes = {item.message.account: item for item in work if item.rest.chunk.attempts}
-        for item in run.finish(list(probes.values()), self._concurrency):
+        for item in run.finish(list(probes.values())):
             breakers[item.message.account].trip()
-        run.finish([item for item in work if item is not probes.get(item.message.account)], self._concurrency)
+        run.finish([item for item in work if item is not probes.get(item.message.account)])
         self._give_back(rests, end)
         return [not rest.failed for rest in rests]
 
@@ -256,11 +262,13 @@ class Dispatcher:
     ) -> Result | _NotBegun:
         if breaker.tripped:
             return _NotBegun(message, outage=True)
-        if not run.beginning.remaining():
+        if not (run.beginning.remaining() and run.unrecorded.acquire(timeout=run.beginning.remaining())):
             return _NotBegun(message, outage=False)
         result = self._delivery.attempt(message, account, worker, run.sending)
         if isinstance(result, Attempted):
             breaker.note(outage=result.outage)
+        else:
+            run.unrecorded.release()  # there is nothing to record
         return result
 
     def _give_back(self, rests: Sequence[_Rest], end: Deadline) -> None:

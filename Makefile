@@ -1,4 +1,4 @@
-# make run · test · check · faults · e2e · bench · build · deploy · lock
+# make run · test · check · faults · e2e · bench · build · validate · deploy · form · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SAM := .venvs/sam/bin/sam
+BENCH := .venvs/bench
 CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 export SAM_CLI_TELEMETRY := 0
@@ -26,6 +27,9 @@ check: $(READY) ## format, lint, types, template
 
 faults: $(READY) ## killed workers, dead neighbours, lost answers: real processes and sockets (SEED=n repeats a run)
 	$(BIN)/python -m pytest tests/faults
+
+bench: $(BENCH)/.ready ## the figures of the README, in about ten minutes (writes bench.json)
+	@$(BENCH)/bin/python -m tests.bench
 
 build: .venvs/sam/.ready ## what is deployed, with bytecode (needs python3.13, the functions' runtime)
 	$(SAM) build
@@ -50,6 +54,12 @@ $(READY): requirements-dev.txt functions/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# On the functions' runtime where it is there: its figures are those that hold.
+$(BENCH)/.ready: tests/bench/requirements.txt
+	$$(python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v $(PYTHON)) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .venvs/%/.ready: tests/e2e/%.txt
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
@@ -60,6 +70,8 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	  --no-header --no-annotate -q -o requirements.txt
 	uv pip compile requirements-dev.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements-dev.txt
+	uv pip compile tests/bench/requirements.in --upgrade --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o tests/bench/requirements.txt
 	cd tests/e2e && for tool in sam checkov; do uv pip compile $$tool.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done
 

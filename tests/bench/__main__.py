@@ -1,0 +1,288 @@
+"""`make bench`: the figures of design §11, each beside what it is compared with, in one table and in bench.json.
+
+Absolute figures are this machine's, and those of this moment; the ratios are what can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.bench import artifact, cost, world
+from tests.bench.lambda_api import live
+from tests.bench.measure import measured
+from tests.bench.stub import Stub
+from tests.bench.table import Line, cpu_ms, median_ratio, stub_share, text, wall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.artifact import Artifacts
+    from tests.bench.lambda_api import Life
+    from tests.bench.measure import Round
+
+RESULT = artifact.ROOT / "bench.json"
+RUNTIME = (3, 13)
+
+COLD_STARTS = 11
+AWS_MS = 5.0  # DynamoDB's answer, where the vendor takes any time at all
+LATENCIES = {0: 5, 60: 2, 350: 1}  # of the vendor in ms, and rounds in a process
+PROCESSES = 3  # one may be luckier than another with its threads
+AFTERNOON = {0: 200, 60: 10, 350: 5}  # messages: it sends one after the other
+MESSAGES = 1_000
+GROWTH = (1_000, 10_000, 100_000)
+MEMORY_MB = 200
+
+
+figures: dict[str, float] = {}
+"""What `costs` needs of the other parts: seconds."""
+
+
+def cold_starts(built: Artifacts) -> Iterator[Line]:
+    """Process start to first answer: a real first event, with all calls that it makes."""
+    lives: dict[str, list[Life]] = {}
+    with Stub() as stub:
+        for _ in range(COLD_STARTS):
+            for handler in ("bare_nothing", "bare_boto"):
+                environment = world.environment("accept", stub.url)
+                lives.setdefault(handler, []).append(live(built.bare, f"{handler}.handler", [{}], environment))
+            for function in world.FUNCTIONS:
+                events, environment = [world.EVENTS[function](1)], world.environment(function, stub.url)
+                lives.setdefault(function, []).append(live(built.built, f"{function}.handler", events, environment))
+                # On Lambda nothing can be written there; here it might be.
+                read_only = {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
+                lives.setdefault(f"{function}, without", []).append(
+                    live(built.without_bytecode, f"{function}.handler", events, read_only)
+                )
+    part = "Cold start, process start to first answer (ratios of CPU)"
+    spent = {name: [life.cpu for life in its] for name, its in lives.items()}
+    for function in world.FUNCTIONS:
+        ours, figure = spent[function], _milliseconds(lives[function])
+        bare = median_ratio(ours, spent["bare_boto"])
+        plain = median_ratio(ours, spent[f"{function}, without"])
+        yield Line(part, function, figure, "bare handler with boto3 and a client", bare, "≤ 1.5", bare <= 1.5)
+        yield Line(part, function, figure, "the same without bytecode", plain, "≤ 0.5", plain <= 0.5)
+    for handler, what in (("bare_boto", "bare handler with boto3"), ("bare_nothing", "bare handler with nothing")):
+        ratio = median_ratio(spent[handler], spent["bare_nothing"])
+        yield Line(part, what, _milliseconds(lives[handler]), "bare handler with nothing", ratio)
+
+
+def _milliseconds(lives: list[Life]) -> str:
+    wall_ms, cpu = (statistics.median(getattr(life, name) for life in lives) * 1_000 for name in ("answered", "cpu"))
+    return f"{wall_ms:.0f} ms ({cpu:.0f} ms CPU)"
+
+
+def accept(built: Artifacts) -> Iterator[Line]:
+    """Requests of 1, 100 and 1,000 records."""
+    part = "Accept, CPU a record"
+    for records, rounds in ((1, 60), (100, 20), (1_000, 15)):
+        with Stub() as stub:
+            found = measured(built.built, stub.url, "accept", {"accept": records, "BareAccept": records}, rounds)
+        ours, bare = found["accept"], found["BareAccept"]
+        figures[f"accept {records}"] = cpu_ms(ours) / 1_000
+        figure = f"{cpu_ms(ours):.3f} ms (request: {wall(ours) * 1_000:.1f} ms wall)"
+        met = cpu_ms(ours) <= 0.2 if records == 1_000 else None
+        what = "1 record: claimed, sent, logged" if records == 1 else f"{records:,} records"
+        compared = "JSON, one number parsed, queued by boto3"
+        yield Line(part, what, figure, compared, _cpu_ratio(ours, bare), "≤ 0.2 ms" if met is not None else "", met)
+
+
+def dispatch(built: Artifacts) -> Iterator[Line]:
+    """1,000 messages, beside the same without a log, and beside a plain version."""
+    for latency, rounds in LATENCIES.items():
+        aws = AWS_MS if latency else 0.0
+        counts = {"dispatch": MESSAGES, "BareLoop": MESSAGES, "Afternoon": AFTERNOON[latency]}
+        with Stub(latency, aws) as stub:
+            found = _several(built, stub.url, counts, rounds)
+        part = f"Dispatch, 1,000 messages, vendor {latency} ms, AWS {aws:.0f} ms"
+        ours, bare, plain = (found[name] for name in counts)
+        speed = 1 / _cpu_ratio(ours, bare)
+        yield Line(
+            part,
+            "messages per CPU-second",
+            _per_cpu(ours),
+            f"bare loop: {_per_cpu(bare)}",
+            speed,
+            "≥ 0.25",
+            speed >= 0.25,
+        )
+        figures[f"dispatch {latency}"] = wall(ours)
+        than_plain = 1 / _cpu_ratio(ours, plain)
+        yield Line(part, "messages per CPU-second", _per_cpu(ours), f"afternoon version: {_per_cpu(plain)}", than_plain)
+        faster = median_ratio([one.count / one.wall for one in ours], [one.count / one.wall for one in plain])
+        met = wall(ours) < 15 if latency == 350 else None
+        figure = f"{MESSAGES / wall(ours):.0f} ({wall(ours):.1f} s)"
+        compared = f"afternoon version: {plain[0].count / wall(plain):.1f}"
+        yield Line(part, "messages per second", figure, compared, faster, "< 15 s" if met is not None else "", met)
+        yield Line(part, "stub's share of one core", f"{stub_share(ours):.0%}", f"bare loop: {stub_share(bare):.0%}")
+
+
+def _several(
+    built: Artifacts, url: str, counts: dict[str, int], rounds: int, **environment: str
+) -> dict[str, list[Round]]:
+    """Rounds of several processes, put together."""
+    runs = [measured(built.built, url, "dispatch", counts, rounds, **environment) for _ in range(PROCESSES)]
+    return {name: [one for run in runs for one in run[name]] for name in counts}
+
+
+def over_tls(built: Artifacts) -> Iterator[Line]:
+    """The same over TLS, as it is on AWS; the certificate is made for this run."""
+    if not shutil.which("openssl"):
+        return
+    certificate = artifact.BUILD / "certificate.pem"
+    name = ("-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1")
+    key = artifact.BUILD / "key.pem"
+    command = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name)
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    both = artifact.BUILD / "both.pem"
+    both.write_text(key.read_text() + certificate.read_text())
+    trusted = {"SSL_CERT_FILE": str(certificate), "AWS_CA_BUNDLE": str(certificate)}
+    with Stub(60, AWS_MS, both) as stub:
+        found = _several(built, stub.url, {"dispatch": MESSAGES, "BareLoop": MESSAGES}, 1, **trusted)
+    ours, bare = found["dispatch"], found["BareLoop"]
+    part = "Dispatch over TLS, vendor 60 ms"
+    yield Line(
+        part, "messages per CPU-second", _per_cpu(ours), f"bare loop: {_per_cpu(bare)}", 1 / _cpu_ratio(ours, bare)
+    )
+
+
+def growth(built: Artifacts) -> Iterator[Line]:
+    """One process that goes on and on: cost and memory must not grow."""
+    part = "Growth, in one process"
+    for function in ("accept", "dispatch"):
+        with Stub() as stub:
+            counts = {f"{function}:{count}": count for count in GROWTH}
+            found = measured(built.built, stub.url, function, counts, 1)
+        first = found[f"{function}:{GROWTH[0]}"]
+        for count in GROWTH:
+            its = found[f"{function}:{count}"]
+            figure = f"{cpu_ms(its):.3f} ms CPU each, peak {its[-1].peak_mb:.0f} MB"
+            compared = f"the first {GROWTH[0]:,} (peak {first[-1].peak_mb:.0f} MB)"
+            yield Line(part, f"{function}, {count:,} messages", figure, compared, cpu_ms(its) / cpu_ms(first))
+
+
+def receipts_and_reports(built: Artifacts) -> Iterator[Line]:
+    """What comes after a message was sent."""
+    for function, bare, one, compared in (
+        ("receive", "BareReceive", "receipt", "one query and one update by boto3"),
+        ("report", "BareReport", "report", "the same posts by urllib3"),
+    ):
+        for count in (1, 100):
+            with Stub() as stub:
+                found = measured(
+                    built.built, stub.url, function, {function: count, bare: count}, 60 if count == 1 else 15
+                )
+            ours, theirs = found[function], found[bare]
+            figures[f"{function} {count}"] = cpu_ms(ours) / 1_000
+            what = f"{one}s per CPU-second, {count} in a call"
+            yield Line(
+                "Receipts and reports",
+                what,
+                _per_cpu(ours),
+                f"{compared}: {_per_cpu(theirs)}",
+                1 / _cpu_ratio(ours, theirs),
+            )
+
+
+def memory(built: Artifacts) -> Iterator[Line]:
+    """Three of the largest events through AWS's runtime client."""
+    with Stub() as stub:
+        bare = live(built.bare, "bare_boto.handler", [{}], world.environment("accept", stub.url)).peak_mb
+        for function in world.FUNCTIONS:
+            events = [world.EVENTS[function](MESSAGES) for _ in range(3)]
+            peak = live(built.built, f"{function}.handler", events, world.environment(function, stub.url)).peak_mb
+            compared = f"bare handler with boto3: {bare:.0f} MB"
+            yield Line(
+                "Peak memory, events of 1,000",
+                function,
+                f"{peak:.0f} MB",
+                compared,
+                peak / bare,
+                f"< {MEMORY_MB} MB",
+                peak < MEMORY_MB,
+            )
+
+
+def costs(_: Artifacts) -> Iterator[Line]:
+    """AWS's list prices on what was measured above."""
+    found = cost.Measured(
+        accept_single=figures["accept 1"],
+        accept_record=figures["accept 1000"],
+        dispatch_thousand=figures["dispatch 350"],
+        receipt=figures["receive 1"],
+        report=figures["report 100"],
+    )
+    part = "Cost of a million messages, AWS list prices"
+    batched = sum(cost.batched(found).values())
+    for what, parts in (
+        ("batched", cost.batched(found)),
+        ("single", cost.single(found)),
+        ("receipts one by one, and callbacks: on top", cost.receipts(found)),
+    ):
+        total, shares = sum(parts.values()), ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
+        target, met = ("< $2", total < 2) if what == "batched" else ("", None)
+        yield Line(part, what, f"${total:.2f} ({shares})", "batched", total / batched, target, met)
+
+
+def _cpu_ratio(ours: list[Round], theirs: list[Round]) -> float:
+    return median_ratio([one.cpu / one.count for one in ours], [one.cpu / one.count for one in theirs])
+
+
+def _per_cpu(rounds: list[Round]) -> str:
+    return f"{1_000 / cpu_ms(rounds):,.0f}"
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "is_the_runtime": sys.version_info[:2] == RUNTIME,
+        "load_average": os.getloadavg()[0],
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def main() -> None:
+    """Measure, print, write."""
+    begun, found = time.monotonic(), machine()
+    _say(f"{found['processor']}, {found['cores']} cores, {found['system']}, Python {found['python']}")
+    if not found["is_the_runtime"]:
+        _say("This is not the functions' runtime, Python 3.13: put python3.13 on the PATH for figures that hold there.")
+    if found["load_average"] > 0.5 * (found["cores"] or 1):
+        _say(f"Others use this machine as well (load average {found['load_average']:.1f}): trust ratios, not figures.")
+    built = artifact.build()
+    lines: list[Line] = []
+    for part in (cold_starts, accept, dispatch, over_tls, growth, receipts_and_reports, memory, costs):
+        _say(f"… {part.__name__.replace('_', ' ')}")
+        lines += part(built)
+    minutes = (time.monotonic() - begun) / 60
+    RESULT.write_text(
+        json.dumps({"machine": found, "minutes": minutes, "lines": [asdict(line) for line in lines]}, indent=1)
+    )
+    _say(f"\n{text(lines)}\n\n{minutes:.1f} minutes; also in {RESULT.name}")
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""A function as Lambda starts it: AWS's runtime client in a new process, and a stub of the Runtime API that feeds it.
+
+process start ──▶ imports, clients ──▶ GET …/invocation/next ──▶ handler ──▶ POST …/invocation/<id>/response
+                                        (ready)                               (answered)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Life:
+    """A function's life: seconds from process start to ready and to its last answer, its CPU, and its peak memory."""
+
+    ready: float
+    answered: float
+    cpu: float
+    peak_mb: float
+
+
+class _Api(ThreadingHTTPServer):
+    """Hands out events one by one; asked for one more, it lets the function wait."""
+
+    daemon_threads = True
+
+    def __init__(self, events: Sequence[bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), _Routes)
+        self.events = list(events)
+        self.given = 0
+        self.ready_at = 0.0
+        self.answered_at = 0.0
+        self.failure = b""
+        self.over = threading.Event()
+
+
+class _Routes(BaseHTTPRequestHandler):
+    server: _Api
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.ready_at = self.server.ready_at or time.perf_counter()
+        if self.server.given == len(self.server.events):
+            self.server.over.set()
+            time.sleep(PATIENCE_SECONDS)
+            return
+        event = self.server.events[self.server.given]
+        self.server.given += 1
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": f"8f5a6f2e-0000-4000-8000-{self.server.given:012}",
+            "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1_000) + 60_000),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:000000000000:function:bench",
+        }
+        self._answer(200, event, headers)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.endswith("/error"):
+            self.server.failure = body
+            self.server.over.set()
+        self.server.answered_at = time.perf_counter()
+        self._answer(202, b"{}", {})
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing."""
+
+
+def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], environment: dict[str, str]) -> Life:
+    """Start a function, feed it events, end it."""
+    api = _Api([json.dumps(event).encode() for event in events])
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    variables = {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_address[1]}",
+        "LAMBDA_TASK_ROOT": str(directory),
+        **environment,
+    }
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "awslambdaric", handler], cwd=directory, env=variables, stdout=subprocess.DEVNULL
+    )
+    try:
+        over = api.over.wait(PATIENCE_SECONDS)
+    finally:
+        process.kill()
+        _, _, usage = os.wait4(process.pid, 0)
+        process.returncode = 0
+        api.shutdown()
+        api.server_close()
+    if api.failure or not over:
+        raise RuntimeError(f"{handler} failed: {api.failure.decode() or 'no answer'}")
+    cpu = usage.ru_utime + usage.ru_stime
+    return Life(api.ready_at - started, api.answered_at - started, cpu, usage.ru_maxrss / 1024)

@@ -1,0 +1,289 @@
+"""A whole bridge with everything around it, for one test: a stack of its own in the suite's AWS, a vendor, workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from bridge.breaker import THRESHOLD
+from bridge.delivery import CLOCK_SKEW_SECONDS
+from bridge.send_log import BATCH
+from local.function import Function
+from local.gateway import Gateway
+from local.queue_poller import QueuePoller, record
+from local.simulator import Simulator
+from local.template import read_stack
+from tests.faults.aws_proxy import AwsProxy
+from tests.faults.ledger import Findings, Row, Sms, compare, statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from random import Random
+    from typing import Self
+
+    from local.aws import Aws
+    from tests.faults.scoreboard import Scoreboard
+
+ACCOUNT = "TEST-ACCOUNT"
+API_KEY = "fault-api-key"
+SECRET = {"customerId": "C-LOCAL", "email": "dev@example.com", "password": "local-password", "apiKey": API_KEY}
+
+CONCURRENCY = 32  # SendConcurrency, the template's default
+LEFT_BY_A_DEAD_WORKER = CONCURRENCY + BATCH
+"""Messages that a worker may leave in doubt whenever it dies: those at the vendor, and one unwritten batch."""
+
+LET_THROUGH_BY_THE_BREAKER = CONCURRENCY + THRESHOLD - 1
+"""Messages that a worker tries while the vendor answers none: those at the vendor, and what follows the first."""
+
+PATIENCE = 120  # seconds until a test gives up on something that is bound to happen
+
+http = urllib3.PoolManager(maxsize=32, retries=False, timeout=60)
+
+
+class World:
+    """One test's bridge.
+
+    `dead_after`: how many seconds after a claim its worker counts as dead. SQS delivers a chunk again after
+    `visibility` seconds, and `receives` times. `workers` dispatch at the same time. `harms_log`: DynamoDB, too, is
+    called through the proxy, so that it can be harmed; else only SQS and Secrets Manager are, which is faster.
+    `overrides` stand over the template.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        aws: Aws,
+        random: Random,
+        scoreboard: Scoreboard,
+        logs: Path,
+        *,
+        dead_after: float = 4.0,
+        visibility: int = 1,
+        receives: int = 5,
+        workers: int = 1,
+        harms_log: bool = False,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.random = random
+        self.vendor = Simulator()
+        self.proxy = AwsProxy(aws.url, random)
+        self._name = name
+        self._aws = aws
+        self._scoreboard = scoreboard
+        self._logs = logs
+        self._workers = workers
+        queue = {"VisibilityTimeout": visibility, "RedrivePolicy": {"maxReceiveCount": receives}}
+        self._overrides = {"DispatchQueue": queue, **(overrides or {})}
+        self._lifetime = str(dead_after - CLOCK_SKEW_SECONDS)
+        self._harms_log = harms_log
+        self._numbers = count()
+        self._posted: dict[Sms, None] = {}
+        self.acknowledged: set[Sms] = set()
+
+    # ── Starting and ending ───────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> Self:
+        self.vendor.start()
+        self.proxy.start()
+        parameters = {"AccountId": ACCOUNT, "MessageCentralUrl": self.vendor.url}
+        self._stack = read_stack(self._name, parameters, self.proxy.url, overrides=self._overrides)
+        self._aws.create(self._stack, {self.secret_name: SECRET})
+        self.sqs, self.dynamodb, self.secrets = self._aws.sqs(), self._aws.dynamodb(), self._aws.secrets()
+        self.queue_url = self._queue_url("DispatchQueue")
+        self.dead_letters_url = self._queue_url("DispatchDeadLetters")
+        self.table = self._stack.tables["SmsLogTable"].name
+        self.accept = self._function("AcceptFunction", 4)
+        self.dispatch = self._function("DispatchFunction", self._workers)
+        self._gateway = Gateway({"AcceptFunction": self.accept})
+        self._gateway.start()
+        return self
+
+    def stop(self) -> None:
+        self.accept.stop()
+        self.dispatch.stop()
+        self._gateway.stop()
+        self.proxy.stop()
+        self.vendor.stop()
+        for client in (self.sqs, self.dynamodb, self.secrets):
+            client.close()
+
+    def _function(self, name: str, concurrency: int) -> Function:
+        variables = {"AWS_ENDPOINT_URL": self.proxy.url, "WORKER_LIFETIME_SECONDS": self._lifetime}
+        if not self._harms_log:
+            variables["AWS_ENDPOINT_URL_DYNAMODB"] = self._aws.url
+        log = self._logs / f"{self._name}-{name}.log"
+        return Function(self._stack.functions[name], variables, concurrency=concurrency, log=log)
+
+    def _queue_url(self, name: str) -> str:
+        return self.sqs.get_queue_url(QueueName=self._stack.queues[name].name)["QueueUrl"]
+
+    # ── Posting, as CleverTap does ────────────────────────────────────────────────────────────────────────────────
+
+    def messages(self, number: int) -> list[Sms]:
+        """Messages that nobody has posted yet, each to a number of its own."""
+        return [
+            Sms(f"9198765{nth:05}", f"Hello {nth}", f"9198765{nth:05}.1656678144.20230607.{self._name}.")
+            for nth in (next(self._numbers) for _ in range(number))
+        ]
+
+    def post(self, messages: Sequence[Sms]) -> tuple[int, dict[str, Any]]:
+        """Post messages in one request; gives status and body of the answer. 0: there was none."""
+        self._posted |= dict.fromkeys(messages)
+        body = json.dumps({"campaignId": "faults", "messages": [asdict(sms) for sms in messages]})
+        headers = {"account": ACCOUNT, "x-api-key": API_KEY, "Content-Type": "application/json"}
+        answer = http.request("POST", f"{self._gateway.url}/sms", headers=headers, body=body)
+        document = answer.json()
+        if document.get("status") in ("sent", "queued", "unknown"):  # not `duplicate`: that says how it stood before
+            refused = {item["messageId"] for item in document.get("rejected", ())}
+            self.acknowledged |= {sms for sms in messages if sms.messageId not in refused}
+        return answer.status, document
+
+    def campaign(self, number: int) -> list[Sms]:
+        """Post so many new messages, as one batch that has to be taken."""
+        messages = self.messages(number)
+        status, body = self.post(messages)
+        assert (status, body) == (200, {"status": "queued", "accepted": number, "rejected": []})
+        return messages
+
+    # ── Working off the queue ─────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """The dispatch function is fed from its queue while the block runs."""
+        poller = QueuePoller(self._aws, self._stack.functions["DispatchFunction"].queues[0], self.dispatch)
+        poller.start()
+        try:
+            yield
+        finally:
+            poller.stop()
+            poller.join()
+
+    def drain(self) -> None:
+        """Work until the queue holds nothing any more."""
+        with self.polling():
+            self.wait_until(self.is_drained)
+
+    def is_drained(self) -> bool:
+        """Whether nothing waits, nothing is delayed, and nothing is in a worker's hands."""
+        return not any(self._counts(self.queue_url))
+
+    def dead_letters(self) -> int:
+        """Chunks in the dead-letter queue."""
+        return self._counts(self.dead_letters_url)[0]
+
+    def _counts(self, url: str) -> tuple[int, ...]:
+        names = ("", "NotVisible", "Delayed")
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return tuple(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names)
+
+    def receive(self) -> dict[str, Any]:
+        """What is on the queue now, as one event for the dispatch function."""
+        messages = self.sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        )["Messages"]
+        arn = self._stack.functions["DispatchFunction"].queues[0].arn
+        return {"Records": [record(message, arn) for message in messages]}
+
+    def copies(self) -> list[str]:
+        """The chunks on the queue, which stay there."""
+        event = self.receive()
+        for one in event["Records"]:
+            self.sqs.change_message_visibility(
+                QueueUrl=self.queue_url, ReceiptHandle=one["receiptHandle"], VisibilityTimeout=0
+            )
+        return [one["body"] for one in event["Records"]]
+
+    def redrive(self) -> int:
+        """Move the dead letters back, as *Start DLQ redrive* in the console does."""
+        moved = 0
+        receive = partial(self.sqs.receive_message, QueueUrl=self.dead_letters_url, MaxNumberOfMessages=10)
+        while messages := receive().get("Messages"):
+            for message in messages:
+                self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=message["Body"])
+                self.sqs.delete_message(QueueUrl=self.dead_letters_url, ReceiptHandle=message["ReceiptHandle"])
+                moved += 1
+        return moved
+
+    # ── Workers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def new_workers(self) -> None:
+        """End all idle workers: what comes next meets new ones, which remember nothing."""
+        for pid in self.accept.pids() + self.dispatch.pids():
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_busy(self, function: Function) -> int:
+        """SIGKILL the workers that have an event in hand; how many there were."""
+        pids = function.pids(busy=True)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return len(pids)
+
+    # ── The account's secret ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def secret_name(self) -> str:
+        return f"{self._name}/{ACCOUNT}"
+
+    def change_secret(self, **changes: str | None) -> None:
+        """Write the secret with changes; None takes a field out."""
+        secret = {name: value for name, value in {**SECRET, **changes}.items() if value is not None}
+        self.write_secret(json.dumps(secret))
+
+    def write_secret(self, text: str) -> None:
+        self.secrets.put_secret_value(SecretId=self.secret_name, SecretString=text)
+
+    # ── Looking ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def wait_until(self, happened: Callable[[], bool], patience: float = PATIENCE) -> None:
+        end = time.monotonic() + patience
+        while not happened():
+            assert time.monotonic() < end, f"waited {patience} s in vain; the log: {self.statuses()}"
+            time.sleep(0.05)
+
+    def sleep(self, shortest: float, longest: float) -> None:
+        """Wait for a random time."""
+        threading.Event().wait(self.random.uniform(shortest, longest))
+
+    def rows(self) -> dict[tuple[str, str], Row]:
+        """The log."""
+        rows = {}
+        for page in self.dynamodb.get_paginator("scan").paginate(TableName=self.table):
+            for item in page["Items"]:
+                key = item["recipient"]["S"], item["messageId"]["S"]
+                rows[key] = Row(item["status"]["S"], item.get("verificationId", {}).get("S", ""))
+        return rows
+
+    def statuses(self) -> dict[str, int]:
+        """How many rows stand where."""
+        return dict(statuses(self.rows()))
+
+    def sent(self) -> int:
+        """How many messages the vendor has accepted."""
+        return len(self.vendor.accepted)
+
+    # ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def judge(self, fault: str, *, unknown_at_most: int = 0, may_be_rejected: bool = False) -> Findings:
+        """Nothing twice, nothing lost, nothing untrue, no dead letters, few unknown; counted for the table."""
+        findings = compare(
+            self._posted, self.acknowledged, self.rows(), self.vendor.accepted, may_be_rejected=may_be_rejected
+        )
+        self._scoreboard.add(fault, findings, unknown_at_most)
+        assert not findings.twice
+        assert not findings.lost
+        assert not findings.untrue
+        assert findings.unknown <= unknown_at_most
+        assert self.is_drained()
+        assert self.dead_letters() == 0
+        return findings

@@ -21,11 +21,11 @@ def kill_often(world, times: int) -> int:
     return killed
 
 
-@pytest.mark.parametrize("latency_ms", [0, 100])
-def test_workers_killed_at_random_moments_of_a_campaign_send_nothing_twice_and_lose_nothing(make_world, latency_ms):
+@pytest.mark.parametrize(("number", "latency_ms"), [(1_000, 0), (600, 100)])
+def test_workers_killed_at_random_moments_of_a_campaign_send_nothing_twice(make_world, number, latency_ms):
     world = make_world(receives=100)
     world.vendor.change(latency_ms=latency_ms)
-    world.campaign(1_000)
+    world.campaign(number)
     with world.polling():
         killed = kill_often(world, KILLS)
     world.drain()
@@ -37,7 +37,7 @@ def test_a_worker_killed_while_the_table_is_slow_to_record_leaves_no_more_in_dou
     world = make_world(harms_log=True)
     world.vendor.change(latency_ms=20)
     world.campaign(500)
-    with world.proxy.harming("BatchWriteItem", answer_late) as late, world.polling():
+    with world.polling(), world.proxy.harming("BatchWriteItem", answer_late) as late:
         world.wait_until(lambda: late.hits > 0)
         world.sleep(0.5, 1.4)
         killed = world.kill_busy(world.dispatch)

@@ -10,17 +10,17 @@ TIMEOUT = 14  # seconds; much shorter than the template's, so that time is short
 def test_a_worker_short_of_time_stops_begins_no_more_and_hands_back_the_rest(make_world):
     world = make_world(dead_after=20, overrides={"DispatchFunction": {"Timeout": TIMEOUT}})
     world.vendor.change(latency_ms=1_000)
-    world.campaign(400)
+    world.campaign(300)
     first = world.dispatch.invoke(world.receive())
     sent = world.sent()
     assert first == {"batchItemFailures": []}
-    assert 0 < sent < 400
+    assert 0 < sent < 300
     statuses = world.statuses()
     assert statuses.pop("sent") == sent
     # For the rest no claim was made, but by those that had just begun and saw that time was short.
     assert set(statuses) <= {"retrying"}
     world.drain()
-    assert world.statuses() == {"sent": 400}
+    assert world.statuses() == {"sent": 300}
     world.judge("Lambda's time runs out")
 
 

@@ -23,7 +23,7 @@ def test_a_vendor_that_is_down_for_a_while_gets_the_whole_campaign_when_it_is_ba
         world.wait_until(lambda: world.sent() > 100)
         world.vendor.stop()
         single = world.post(world.messages(1))
-        world.wait_until(rounds(world, 5))
+        world.wait_until(rounds(world, 3))
         world.vendor.start()
     world.drain()
     assert single[1]["status"] == "queued"
@@ -35,7 +35,7 @@ def test_the_retries_of_an_outage_are_spread_and_grow(world):
     world.vendor.stop()
     world.campaign(200)
     with world.polling():
-        world.wait_until(rounds(world, 6))
+        world.wait_until(rounds(world, 4))
     asked = [delay for delay in world.proxy.delays if delay]
     assert min(asked) >= 7
     assert max(asked) > 30

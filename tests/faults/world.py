@@ -249,7 +249,7 @@ class World:
         end = time.monotonic() + patience
         while not happened():
             assert time.monotonic() < end, f"waited {patience} s in vain; the log: {self.statuses()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def sleep(self, shortest: float, longest: float) -> None:
         """Wait for a random time."""

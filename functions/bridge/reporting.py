@@ -127,7 +127,15 @@ class Reporter:
             # Ended half-way, this invocation would come again with what was already posted.
             return self._queued(delayed, self._clock(), end)
         reply = self._callbacks.post(url, delayed.events)
-        logger.info("reported", account=account, count=count, reaction=reply.reaction.value, status=reply.status)
+        workers = sorted({event.worker for event in delayed.events})
+        logger.info(
+            "reported",
+            account=account,
+            count=count,
+            reaction=reply.reaction.value,
+            status=reply.status,
+            workers=workers,
+        )
         if reply.reaction is Reaction.LATER:
             return self._later(delayed, end, tally)
         refused = count if reply.reaction is Reaction.REFUSED else min(count, reply.unprocessed)

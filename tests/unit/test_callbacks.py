@@ -210,3 +210,14 @@ def test_no_answer_is_too_strange(body: bytes):
 @pytest.mark.parametrize("url", ["http://", "https://[bad", "httpx://nowhere", "http://host:99999/", "http://%zz:x/"])
 def test_a_url_that_is_none_means_later(url: str):
     assert Callbacks().post(url, [DELIVERED]) == Reply(Reaction.LATER)
+
+
+def test_an_event_names_the_worker_for_the_log_and_not_for_clevertap():
+    event = event_of(row(0, "delivered", claimedBy="request-id/claim-id"))
+
+    assert event.worker == "request-id"
+    assert "request-id" not in json.dumps(payload([event]))
+
+
+def test_a_record_that_never_had_a_worker_names_none():
+    assert event_of(row(0, "rejected", claimedBy=None)).worker == ""

@@ -41,6 +41,8 @@ class Event:
     ts: int
     description: str
     code: str | None = None
+    worker: str = ""
+    """The request id of who sent it, for the log line."""
 
 
 class Reaction(Enum):
@@ -70,6 +72,7 @@ def event_of(row: Row) -> Event:
         ts=int(times.epoch(str(row["finalAt"]))),
         description=DELIVERED_TEXT if delivered else str(row.get("reason", "not sent"))[:MAX_DESCRIPTION],
         code=None if delivered else str(row.get("code", codes.OTHER)),
+        worker=str(row.get("claimedBy", "")).partition("/")[0],
     )
 
 

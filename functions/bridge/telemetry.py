@@ -86,7 +86,7 @@ class Tally:
             for (owner, name), values in self.latencies.items():
                 # A few thousand sends are described well enough by the first hundred.
                 for value in values[:MAX_VALUES] if owner == account else ():
-                    metrics.add_metric(name, MetricUnit.Milliseconds, value)
+                    metrics.add_metric(name, MetricUnit.Milliseconds, round(value, 1))
             if metrics.metric_set:
                 metrics.flush_metrics()
 

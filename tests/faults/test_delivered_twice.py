@@ -12,7 +12,7 @@ def test_the_same_chunks_at_two_workers_at_once_send_each_message_once(make_worl
     world = make_world(workers=2, dead_after=60)
     world.vendor.change(latency_ms=latency_ms)
     warm_up(world)
-    world.campaign(200)
+    world.campaign(100)
     event = world.receive()
     with ThreadPoolExecutor() as pool:
         answers = list(pool.map(world.dispatch.invoke, [event, event]))
@@ -22,7 +22,7 @@ def test_the_same_chunks_at_two_workers_at_once_send_each_message_once(make_worl
 
 
 def test_chunks_delivered_again_after_they_are_done_send_nothing(world):
-    world.campaign(200)
+    world.campaign(100)
     event = world.receive()
     for _ in range(3):
         assert world.dispatch.invoke(event) == {"batchItemFailures": []}
@@ -33,7 +33,7 @@ def test_chunks_delivered_again_after_they_are_done_send_nothing(world):
 def test_the_same_batch_posted_again_while_it_is_dispatched_sends_each_message_once(make_world):
     world = make_world(workers=2, dead_after=60)
     world.vendor.change(latency_ms=30)
-    messages = world.campaign(200)
+    messages = world.campaign(100)
     with world.polling():
         world.wait_until(lambda: world.sent() > 50)
         world.post(messages)

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.aws_proxy import answer_late
 from tests.faults.world import LEFT_BY_A_DEAD_WORKER
 
-KILLS = 10
+KILLS = 6
 
 
 def kill_often(world, times: int) -> int:
@@ -21,7 +21,7 @@ def kill_often(world, times: int) -> int:
     return killed
 
 
-@pytest.mark.parametrize(("number", "latency_ms"), [(1_000, 0), (600, 100)])
+@pytest.mark.parametrize(("number", "latency_ms"), [(1_000, 0), (300, 100)])
 def test_workers_killed_at_random_moments_of_a_campaign_send_nothing_twice(make_world, number, latency_ms):
     world = make_world(receives=100)
     world.vendor.change(latency_ms=latency_ms)
@@ -50,7 +50,7 @@ def test_of_two_workers_on_one_campaign_those_killed_leave_to_the_other_only_wha
     batches = {"DispatchFunction": {"Events": {"Chunks": {"Properties": {"BatchSize": 3}}}}}
     world = make_world(workers=2, receives=100, overrides=batches)
     world.vendor.change(latency_ms=50)
-    world.campaign(600)
+    world.campaign(400)
     with world.polling():
         killed = kill_often(world, KILLS)
     world.drain()

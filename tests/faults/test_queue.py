@@ -12,7 +12,7 @@ SEND = "SendMessageBatch"
 def test_a_batch_of_which_sqs_takes_some_chunks_is_sent_just_as_far_as_it_was_acknowledged(world):
     for _ in range(4):
         with world.proxy.harming(SEND, fail_entries):
-            status, body = world.post(world.messages(200))
+            status, body = world.post(world.messages(150))
         assert status in (200, 503)
         assert all(item["code"] == "904" for item in body.get("rejected", ()))
     world.drain()
@@ -24,7 +24,7 @@ def test_a_batch_of_which_sqs_takes_some_chunks_is_sent_just_as_far_as_it_was_ac
 @pytest.mark.parametrize("harm", [fail_all_entries, fail, lose_call, throttle])
 def test_a_batch_of_which_sqs_takes_nothing_is_refused_with_503_and_never_sent(world, harm):
     with world.proxy.harming(SEND, harm):
-        status, _ = world.post(world.messages(200))
+        status, _ = world.post(world.messages(150))
     assert status == 503
     world.drain()
     assert world.sent() == 0
@@ -34,7 +34,7 @@ def test_a_batch_of_which_sqs_takes_nothing_is_refused_with_503_and_never_sent(w
 @pytest.mark.parametrize("harm", [lose_answer, fail_after])
 def test_a_batch_that_sqs_took_without_ever_saying_so_is_refused_with_503_and_never_sent(world, harm):
     with world.proxy.harming(SEND, harm) as harmed:
-        status, _ = world.post(world.messages(200))
+        status, _ = world.post(world.messages(150))
     assert harmed.hits > 1
     assert status == 503
     assert world.copies()
@@ -46,10 +46,10 @@ def test_a_batch_that_sqs_took_without_ever_saying_so_is_refused_with_503_and_ne
 @pytest.mark.parametrize("harm", [lose_answer, fail_after])
 def test_a_batch_that_sqs_took_twice_because_its_answer_was_lost_is_sent_once(world, harm):
     with world.proxy.harming(SEND, harm, times=1):
-        status, _ = world.post(world.messages(200))
+        status, _ = world.post(world.messages(150))
     assert status == 200
     world.drain()
-    assert world.sent() == 200
+    assert world.sent() == 150
     world.judge("answers of SendMessageBatch lost, at accept")
 
 

@@ -18,7 +18,7 @@ def rounds(world, number: int):
 
 def test_a_vendor_that_is_down_for_a_while_gets_the_whole_campaign_when_it_is_back(world):
     world.vendor.change(latency_ms=20)
-    world.campaign(300)
+    world.campaign(200)
     with world.polling():
         world.wait_until(lambda: world.sent() > 100)
         world.vendor.stop()
@@ -56,32 +56,21 @@ def test_single_messages_during_an_outage_are_queued_and_sent_when_the_vendor_is
 
 
 def test_credits_that_are_gone_hold_the_campaign_back_until_they_are_refilled(world):
-    world.vendor.change(credits=150, latency_ms=5)
-    world.campaign(300)
+    world.vendor.change(credits=90, latency_ms=5)
+    world.campaign(200)
     with world.polling():
-        world.wait_until(lambda: world.sent() == 150)
+        world.wait_until(lambda: world.sent() == 90)
         world.wait_until(rounds(world, 4))
-        assert world.sent() == 150
+        assert world.sent() == 90
         world.vendor.change(credits=None)
     world.drain()
-    assert world.sent() == 300
+    assert world.sent() == 200
     world.judge("credits gone, then refilled")
-
-
-def test_a_vendor_that_hangs_leaves_in_doubt_what_is_there_at_once_and_not_the_campaign(world):
-    world.vendor.change(rates={"hang": 0.5, "hang_unsent": 0.5}, seed=world.random.random())
-    world.campaign(300)
-    with world.polling():
-        world.wait_until(rounds(world, 1))
-        world.vendor.change(rates={})
-    world.drain()
-    # A probe may have been under way before the vendor was healed.
-    world.judge("vendor hangs", unknown_at_most=LET_THROUGH_BY_THE_BREAKER + 1)
 
 
 def test_a_vendor_that_takes_messages_and_drops_the_connection_leaves_in_doubt_what_the_breaker_lets_through(world):
     world.vendor.change(rates={"drop": 1.0})
-    world.campaign(300)
+    world.campaign(200)
     with world.polling():
         world.wait_until(rounds(world, 3))
         world.vendor.change(rates={})
@@ -95,7 +84,7 @@ def test_a_vendor_that_takes_messages_and_drops_the_connection_leaves_in_doubt_w
 
 def test_one_answer_in_ten_lost_leaves_just_those_messages_in_doubt(world):
     world.vendor.change(rates={"drop": 0.1}, seed=world.random.random())
-    world.campaign(300)
+    world.campaign(200)
     world.drain()
     taken = world.vendor.account.fates["drop"]
     assert world.statuses()["unknown"] == taken
@@ -105,7 +94,7 @@ def test_one_answer_in_ten_lost_leaves_just_those_messages_in_doubt(world):
 def test_a_vendor_that_does_everything_wrong_at_once_gets_each_message_at_most_once_and_the_log_is_true(world):
     rates = dict.fromkeys(WAITS, 0.03) | dict.fromkeys(REFUSED + IN_DOUBT, 0.02) | {"no_credit": 0.03}
     world.vendor.change(rates=rates, seed=world.random.random(), latency_ms=5)
-    world.campaign(600)
+    world.campaign(400)
     world.drain()
     fates = world.vendor.account.fates
     statuses = world.statuses()

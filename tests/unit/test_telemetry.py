@@ -93,3 +93,12 @@ def test_libraries_that_log_whole_requests_say_nothing_at_the_templates_debug_le
     # Lambda gives the root logger the template's LogLevel; the suite runs with DEBUG on it.
     assert logging.getLogger().level == logging.DEBUG
     assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
+
+
+def test_latencies_are_told_to_a_tenth_of_a_millisecond(capsys: pytest.CaptureFixture[str]):
+    tally = Tally()
+    tally.latencies["a", "SendLatency"].append(12.345678901234)
+
+    tally.emit()
+
+    assert json.loads(capsys.readouterr().out)["SendLatency"] == [12.3]

@@ -1,0 +1,151 @@
+"""Faults that take their time: time-outs of seconds, tokens that are renewed after half a minute.
+
+These mostly wait, so all of them run side by side, each in a world of its own; what went wrong in one fails its test.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.faults.aws_proxy import hang
+from tests.faults.world import LET_THROUGH_BY_THE_BREAKER
+
+YOUNGEST_RENEWED = 30  # seconds; a token younger than this is not asked for again (bridge/message_central/tokens.py)
+SHORT = {"DispatchFunction": {"Timeout": 14}}  # a worker whose time is short from the start
+
+
+def a_wrong_password_holds_the_campaign_back_until_the_secret_is_corrected(make_world):
+    world = make_world()
+    world.change_secret(password="wrong")
+    world.campaign(200)
+    with world.polling():
+        world.wait_until(lambda: any(world.proxy.delays))
+        assert world.sent() == 0
+        world.change_secret()
+        world.wait_until(lambda: world.sent() == 200)  # by the same worker
+    world.drain()
+    world.judge("wrong password, then corrected")
+
+
+def a_token_that_ends_in_the_middle_of_a_chunk_is_renewed_and_nothing_waits(make_world):
+    world = make_world()
+    world.vendor.change(latency_ms=20)
+    world.campaign(10)
+    world.drain()
+    time.sleep(YOUNGEST_RENEWED + 1)
+    world.campaign(200)
+    with world.polling():
+        world.wait_until(lambda: world.sent() > 60)
+        world.vendor.expire_tokens()
+        world.wait_until(world.is_drained)
+    assert not any(world.proxy.delays)
+    assert world.sent() == 210
+    world.judge("token ends in the middle of a chunk")
+
+
+def a_brand_new_token_that_ends_makes_the_rest_wait_and_everything_is_sent(make_world):
+    world = make_world()
+    world.vendor.change(latency_ms=20)
+    world.campaign(200)
+    with world.polling():
+        world.wait_until(lambda: world.sent() > 60)
+        world.vendor.expire_tokens()
+    world.drain()
+    assert world.sent() == 200
+    world.judge("token ends in the middle of a chunk")
+
+
+def a_vendor_that_hangs_leaves_in_doubt_what_the_breaker_lets_through_and_not_the_campaign(make_world):
+    world = make_world()
+    world.vendor.change(rates={"hang": 0.5, "hang_unsent": 0.5}, seed=world.random.random())
+    world.campaign(300)
+    with world.polling():
+        world.wait_until(lambda: any(world.proxy.delays))
+        world.vendor.change(rates={})
+    world.drain()
+    # A probe may have been under way before the vendor was healed.
+    world.judge("vendor hangs", unknown_at_most=LET_THROUGH_BY_THE_BREAKER + 1)
+
+
+def a_worker_short_of_time_begins_no_more_and_hands_back_the_rest(make_world):
+    world = make_world(dead_after=20, overrides=SHORT)
+    world.vendor.change(latency_ms=1_000)
+    world.campaign(300)
+    assert world.dispatch.invoke(world.receive()) == {"batchItemFailures": []}
+    sent, statuses = world.sent(), world.statuses()
+    assert 0 < sent < 300
+    assert statuses.pop("sent") == sent
+    # For the rest no claim was made, but by those that had just begun and saw that time was short.
+    assert set(statuses) <= {"retrying"}
+    world.drain()
+    assert world.statuses() == {"sent": 300}
+    world.judge("Lambda's time runs out")
+
+
+def a_worker_whose_vendor_hangs_until_its_time_is_over_records_what_it_knows(make_world):
+    world = make_world(overrides=SHORT)
+    world.vendor.change(rates={"hang": 1.0})
+    world.campaign(100)
+    assert world.dispatch.invoke(world.receive()) == {"batchItemFailures": []}
+    world.vendor.change(rates={})
+    world.drain()
+    world.judge("Lambda's time runs out", unknown_at_most=LET_THROUGH_BY_THE_BREAKER)
+
+
+def a_table_that_hangs_at_record_loses_no_outcome(make_world):
+    world = make_world(harms_log=True)
+    world.campaign(20)
+    with world.proxy.harming("BatchWriteItem", hang), world.proxy.harming("Settle", hang), world.polling():
+        world.wait_until(lambda: world.sent() == 20)
+        world.wait_until(lambda: any(world.proxy.delays))
+    world.drain()
+    assert world.statuses() == {"sent": 20}
+    world.judge("table unreachable at record")
+
+
+def one_message_is_answered_in_time_while_the_table_hangs_at_its_claim(make_world):
+    world = make_world(harms_log=True)
+    with world.proxy.harming("Claim", hang):
+        status, body = world.post(world.messages(1))
+    assert (status, body["status"]) == (200, "queued")
+    world.drain()
+    world.judge("table hangs, one message")
+
+
+def one_message_is_answered_in_time_while_the_vendor_is_slow_and_the_table_hangs_at_its_outcome(make_world):
+    world = make_world(harms_log=True)
+    world.vendor.change(rates={"slow": 1.0}, slow_seconds=7)
+    with world.proxy.harming("Settle", hang):
+        status, body = world.post(world.messages(1))  # a worker that takes too long is killed, and answered 500
+    assert (status, body["status"]) == (200, "sent")
+    world.drain()
+    world.judge("table hangs, one message", unknown_at_most=1)
+
+
+SCENARIOS = (
+    a_wrong_password_holds_the_campaign_back_until_the_secret_is_corrected,
+    a_token_that_ends_in_the_middle_of_a_chunk_is_renewed_and_nothing_waits,
+    a_brand_new_token_that_ends_makes_the_rest_wait_and_everything_is_sent,
+    a_vendor_that_hangs_leaves_in_doubt_what_the_breaker_lets_through_and_not_the_campaign,
+    a_worker_short_of_time_begins_no_more_and_hands_back_the_rest,
+    a_worker_whose_vendor_hangs_until_its_time_is_over_records_what_it_knows,
+    a_table_that_hangs_at_record_loses_no_outcome,
+    one_message_is_answered_in_time_while_the_table_hangs_at_its_claim,
+    one_message_is_answered_in_time_while_the_vendor_is_slow_and_the_table_hangs_at_its_outcome,
+)
+
+
+@pytest.fixture(scope="module")
+def under_way(make_module_world, request):
+    """The scenarios whose tests were asked for, all started."""
+    wanted = {item.callspec.params["scenario"] for item in request.session.items if item.path == request.path}
+    with ThreadPoolExecutor(len(SCENARIOS)) as pool:
+        yield {scenario: pool.submit(scenario, make_module_world) for scenario in SCENARIOS if scenario in wanted}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_side_by_side(scenario, under_way):
+    under_way[scenario].result()

@@ -33,7 +33,7 @@ def test_throttled_claims_send_each_message_once(world):
     world.judge("claims throttled")
 
 
-@pytest.mark.parametrize("harm", [fail, lose_call, refuse])
+@pytest.mark.parametrize("harm", [fail, refuse])
 def test_a_table_that_cannot_be_claimed_in_sends_nothing_and_everything_when_it_is_back(world, harm):
     world.campaign(120)
     with world.proxy.harming("Claim", harm) as harmed, world.polling():

@@ -103,20 +103,31 @@ class World:
         self.queue_url = self._queue_url("DispatchQueue")
         self.dead_letters_url = self._queue_url("DispatchDeadLetters")
         self.table = self._stack.tables["SmsLogTable"].name
-        self.accept = self._function("AcceptFunction", 4)
-        self.dispatch = self._function("DispatchFunction", self._workers)
-        self._gateway = Gateway({"AcceptFunction": self.accept})
-        self._gateway.start()
+        self._start_functions()
         return self
 
     def stop(self) -> None:
-        self.accept.stop()
-        self.dispatch.stop()
-        self._gateway.stop()
+        self._stop_functions()
         self.proxy.stop()
         self.vendor.stop()
         for client in (self.sqs, self.dynamodb, self.secrets):
             client.close()
+
+    def new_workers(self) -> None:
+        """End all workers, which must be idle: what comes next meets new ones, which remember nothing."""
+        self._stop_functions()
+        self._start_functions()
+
+    def _start_functions(self) -> None:
+        self.accept = self._function("AcceptFunction", 4)
+        self.dispatch = self._function("DispatchFunction", self._workers)
+        self._gateway = Gateway({"AcceptFunction": self.accept})
+        self._gateway.start()
+
+    def _stop_functions(self) -> None:
+        self._gateway.stop()
+        self.accept.stop()
+        self.dispatch.stop()
 
     def _function(self, name: str, concurrency: int) -> Function:
         variables = {"AWS_ENDPOINT_URL": self.proxy.url, "WORKER_LIFETIME_SECONDS": self._lifetime}
@@ -214,13 +225,6 @@ class World:
                 self.sqs.delete_message(QueueUrl=self.dead_letters_url, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1
         return moved
-
-    # ── Workers ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def new_workers(self) -> None:
-        """End all idle workers: what comes next meets new ones, which remember nothing."""
-        for pid in self.accept.pids() + self.dispatch.pids():
-            os.kill(pid, signal.SIGKILL)
 
     def kill_busy(self, function: Function) -> int:
         """SIGKILL the workers that have an event in hand; how many there were."""

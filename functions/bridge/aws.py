@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from botocore.session import get_session
+from botocore.utils import get_environ_proxies
+
+from bridge.dynamodb import DynamoDB
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -20,13 +25,28 @@ CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
 
 
 @cache
+def _settings() -> Any:
+    """What environment and configuration say, as botocore reads it."""
+    return get_session()
+
+
+@cache
 def _session() -> Session:
-    return Session()
+    return Session(botocore_session=_settings())
 
 
-def dynamodb(connections: int) -> DynamoDBClient:
-    """A DynamoDB client for so many threads, which does not retry by itself: the log knows what may be repeated."""
-    return _session().client("dynamodb", config=_config(connections, 1))
+def dynamodb(connections: int) -> DynamoDB:
+    """DynamoDB for so many threads. It does not retry by itself: the log knows what may be repeated."""
+    found = _session().client("dynamodb", config=_config(1, 1)).meta  # for its endpoint, in whatever partition
+    options: dict[str, Any] = {  # more than botocore's type stubs know
+        "verify": _settings().get_config_variable("ca_bundle") or True,
+        "proxies": get_environ_proxies(found.endpoint_url),
+        "timeout": (CONNECT_SECONDS, READ_SECONDS),
+        "max_pool_connections": connections,
+        # Else the body waits 40 ms until the other side has acknowledged the headers.
+        "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+    }
+    return DynamoDB(found.endpoint_url, found.region_name, _settings().get_credentials(), URLLib3Session(**options))
 
 
 def sqs() -> SQSClient:

@@ -14,15 +14,14 @@ from bridge.send_log import error_code
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-
+    from bridge.dynamodb import DynamoDB
     from bridge.message_central.receipts import Meaning
 
 
 class ReceiptLog:
     """Reads a recipient's messages and concludes them."""
 
-    def __init__(self, table: str, client: DynamoDBClient, clock: Callable[[], float]) -> None:
+    def __init__(self, table: str, client: DynamoDB, clock: Callable[[], float]) -> None:
         """`clock` gives epoch seconds."""
         self._table = table
         self._client = client

@@ -28,9 +28,7 @@ from bridge.rows import Claim, Row, Rows, from_item, to_item
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
-
+    from bridge.dynamodb import DynamoDB
     from bridge.times import Deadline
 
 BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
@@ -65,14 +63,14 @@ class SendLog(Rows):
     def __init__(
         self,
         table: str,
-        client: DynamoDBClient,
+        client: DynamoDB,
         *,
         retention_days: int,
         store_text: bool,
         clock: Callable[[], float],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`client` must not retry by itself; `clock` gives epoch seconds."""
+        """`clock` gives epoch seconds."""
         super().__init__(retention_days=retention_days, store_text=store_text, clock=clock)
         self._table = table
         self._client = client
@@ -163,7 +161,7 @@ class SendLog(Rows):
         for pause in _PAUSES:
             if not deadline.allows(CALL_SECONDS):
                 break
-            requests: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": to_item(row)}} for row in pending.values()]
+            requests = [{"PutRequest": {"Item": to_item(row)}} for row in pending.values()]
             try:
                 answer = self._client.batch_write_item(RequestItems={self._table: requests})
             except (ClientError, BotoCoreError) as error:

@@ -1,0 +1,84 @@
+"""DynamoDB's JSON protocol over botocore's own signer and connections, without the client that boto3 puts around them.
+
+Each message is claimed by a call of its own, and in that call boto3's client takes more CPU than all the rest of a
+message's way: it works out the endpoint, the parameters' shapes and the retries anew each time. What is sent and what
+comes back is the same (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html).
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError, HTTPClientError
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from botocore.httpsession import URLLib3Session
+
+_VERSION = "DynamoDB_20120810"
+
+
+class DynamoDB:
+    """The calls that the log makes, with boto3's names, parameters, answers and errors. Nothing is tried twice."""
+
+    def __init__(self, url: str, region: str, credentials: Credentials, http: URLLib3Session) -> None:
+        """`http` has the timeouts, and as many connections as there are threads."""
+        self._url = url
+        self._region = region
+        self._credentials = credentials
+        self._http = http
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """Write one item, on a condition."""
+        return self._call("PutItem", request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """Change one item, on a condition."""
+        return self._call("UpdateItem", request)
+
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
+        """Write up to 25 items."""
+        return self._call("BatchWriteItem", request)
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Read the items of one partition, a page of them."""
+        return self._call("Query", request)
+
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one call.
+
+        Raises:
+            ClientError: DynamoDB answered with an error.
+            BotoCoreError: it did not answer, or with something else than JSON; the call may have been carried out.
+        """
+        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"{_VERSION}.{operation}"}
+        call = AWSRequest("POST", self._url, headers, json.dumps(request).encode())
+        # Frozen: credentials that are renewed meanwhile must not mix with the old ones.
+        SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(call)
+        answer = self._http.send(call.prepare())
+        document = _document(answer.content)
+        if answer.status_code != HTTPStatus.OK:
+            raise ClientError(_error(answer.status_code, document or {}), operation)
+        if document is None:
+            raise HTTPClientError(error="DynamoDB's answer is no JSON object")
+        return document
+
+
+def _document(content: bytes) -> dict[str, Any] | None:
+    """An answer's JSON object; a proxy's page, or half an answer, is none."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _error(status: int, document: dict[str, Any]) -> Any:
+    """An error as boto3 tells it. Its code is written `com.amazonaws.dynamodb.v20120810#Code`."""
+    code = str(document.get("__type", status)).rpartition("#")[2]
+    message = str(document.get("message", document.get("Message", "")))
+    return {**document, "Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}

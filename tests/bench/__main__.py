@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ COLD_STARTS = 11
 AWS_MS = 5.0  # DynamoDB's answer, where the vendor takes any time at all
 LATENCIES = {0: 5, 60: 2, 350: 1}  # of the vendor in ms, and rounds in a process
 PROCESSES = 3  # one may be luckier than another with its threads
+WORKERS = (1, 2, 4)  # two cores carry no more of them, and the stub
 AFTERNOON = {0: 200, 60: 10, 350: 5}  # messages: it sends one after the other
 MESSAGES = 1_000
 GROWTH = (1_000, 10_000, 100_000)
@@ -132,6 +134,24 @@ def _several(
     """Rounds of several processes, put together."""
     runs = [measured(built.built, url, "dispatch", counts, rounds, **environment) for _ in range(PROCESSES)]
     return {name: [one for run in runs for one in run[name]] for name in counts}
+
+
+def scale(built: Artifacts) -> Iterator[Line]:
+    """Several workers at once, each in a process of its own as on Lambda: whether they hinder each other."""
+    part = "Dispatch by several workers at once, vendor 350 ms, AWS 5 ms"
+    alone = 0.0
+    for workers in WORKERS:
+        with Stub(350, AWS_MS) as stub, ThreadPoolExecutor(workers) as pool:
+            counts = {"dispatch": MESSAGES}
+            runs = [pool.submit(measured, built.built, stub.url, "dispatch", counts, 1) for _ in range(workers)]
+            rounds = [one for run in runs for one in run.result()["dispatch"]]
+        together = sum(one.count / one.wall for one in rounds)
+        alone = alone or together
+        figure = f"{together:.0f} messages per second ({wall(rounds):.1f} s for 1,000 each)"
+        compared = f"{workers} times one alone: {workers * alone:.0f}"
+        yield Line(
+            part, f"{workers} workers" if workers > 1 else "1 worker", figure, compared, together / alone / workers
+        )
 
 
 def over_tls(built: Artifacts) -> Iterator[Line]:
@@ -269,7 +289,7 @@ def main() -> None:
         _say(f"Others use this machine as well (load average {found['load_average']:.1f}): trust ratios, not figures.")
     built = artifact.build()
     lines: list[Line] = []
-    for part in (cold_starts, accept, dispatch, over_tls, growth, receipts_and_reports, memory, costs):
+    for part in (cold_starts, accept, dispatch, over_tls, scale, growth, receipts_and_reports, memory, costs):
         _say(f"… {part.__name__.replace('_', ' ')}")
         lines += part(built)
     minutes = (time.monotonic() - begun) / 60

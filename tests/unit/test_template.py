@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import cost
 from tests.unit import api_calls
 from tests.unit import template_checks as checks
 
@@ -108,6 +109,14 @@ def test_the_artifact_keeps_the_service_descriptions_that_the_code_needs():
 def test_the_makefile_builds_every_function():
     recipe = (ROOT / "functions/Makefile").read_text()
     assert [name for name in checks.FUNCTIONS if f"build-{name}" not in recipe] == []
+
+
+# The template and the bench
+
+
+def test_the_bench_reckons_with_the_templates_memory():
+    megabytes = [TEMPLATE["Resources"][name]["Properties"]["MemorySize"] for name in checks.FUNCTIONS]
+    assert [size * 1_024 for size in (cost.ACCEPT_GB, cost.DISPATCH_GB, cost.RECEIVE_GB, cost.REPORT_GB)] == megabytes
 
 
 # The template and the README

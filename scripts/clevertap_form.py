@@ -2,8 +2,8 @@
 
     python scripts/clevertap_form.py --stack clevertap-sms [--account 6K9-XXX-XX7Z] [--show-key]
 
-Reads the stack's outputs and the account's secret with your AWS credentials (AWS_PROFILE, AWS_REGION). Passwords are
-never printed; keys only with --show-key.
+Reads the stack's outputs and the account's secret with your AWS credentials (AWS_PROFILE, AWS_DEFAULT_REGION).
+Passwords are never printed; keys only with --show-key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PAYLOAD = '{"campaignId": "$$CampaignID", "messages": [{"to": "$$To", "text": "$$Body", "messageId": "$$MessageID"}]}'
 PLACEHOLDER = "REPLACE_ME"
-NEEDED = ("customerId", "email", "password")
+NEEDED = ("customerId", "email", "password", "apiKey")
 WIDTH = 16  # of the field names' column
 
 
@@ -84,13 +84,18 @@ def read_account(client: SecretsManagerClient, stack: str, account: str | None, 
     try:
         text = client.get_secret_value(SecretId=name)["SecretString"]
     except client.exceptions.ResourceNotFoundException as error:
-        raise FormError(f"There is no secret {name}: see 'Several accounts' in the README.") from error
-    secret = json.loads(text)
+        raise FormError(f"There is no secret {name}: see 'add an account' in the README.") from error
+    try:
+        secret = json.loads(text)
+    except ValueError:
+        secret = None
+    if not isinstance(secret, dict):
+        raise FormError(f"The secret {name} is no JSON object: see 'The secret' in the README.")
     return Deployed(
         endpoint=outputs["Endpoint"],
         account=account,
         secret_link=outputs["SecretLink"].replace(f"%2F{outputs['Account']}", f"%2F{account}"),
-        api_key=secret["apiKey"],
+        api_key=secret.get("apiKey", PLACEHOLDER),
         receipt_key=secret.get("receiptKey"),
         callback_url=secret.get("callbackUrl"),
         missing=[field for field in NEEDED if secret.get(field, PLACEHOLDER) == PLACEHOLDER],

@@ -1,4 +1,4 @@
-"""AWS clients with timeouts that fit into CleverTap's 15 s. Used by `send_log`, `queues` and `accounts` alone."""
+"""AWS clients with timeouts that fit into CleverTap's 15 s, for the log, the queues and the accounts."""
 
 from __future__ import annotations
 

@@ -13,11 +13,18 @@ class Breaker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failures = 0
+        self._probing = False
 
     @property
     def tripped(self) -> bool:
-        """Whether no further message should be tried now."""
+        """Whether no message should be tried, but for a probe."""
         return self._failures >= THRESHOLD
+
+    def admits(self) -> bool:
+        """Whether a message may be tried now."""
+        with self._lock:
+            probing, self._probing = self._probing, False
+            return probing or not self.tripped
 
     def note(self, *, outage: bool) -> None:
         """One attempt has ended."""
@@ -28,3 +35,8 @@ class Breaker:
         """Stop now."""
         with self._lock:
             self._failures = THRESHOLD
+
+    def probe(self) -> None:
+        """Admit one message, to find out whether the vendor takes messages again."""
+        with self._lock:
+            self._probing = True

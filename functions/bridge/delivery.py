@@ -111,9 +111,13 @@ class Delivery:
         try:
             existing = self._log.claim(claim, deadline)
             return self._refused(claim.message, existing, deadline) if existing else None
-        except LogUnavailable:
-            unsent = (*claim.message.unsent_claims, claim.id)[-MOST_UNSENT_CLAIMS:]
-            return Postponed(replace(claim.message, unsent_claims=unsent))
+        except LogUnavailable as error:
+            if not error.perhaps_written:
+                return Postponed(claim.message)
+            # When the log went away it may still have written the first of them, and the last when it came back.
+            unsent = (*claim.message.unsent_claims, claim.id)
+            kept = unsent if len(unsent) <= MOST_UNSENT_CLAIMS else (*unsent[:2], *unsent[2 - MOST_UNSENT_CLAIMS :])
+            return Postponed(replace(claim.message, unsent_claims=kept))
 
     def _refused(self, message: Message, existing: Existing, deadline: Deadline) -> Refused:
         if existing.status is not Status.SENDING:

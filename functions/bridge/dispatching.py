@@ -16,8 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bridge import times
+from bridge.aws import CALL_SECONDS
 from bridge.breaker import Breaker
-from bridge.delivery import Attempted, Refused, Result
+from bridge.delivery import TOO_OLD, Attempted, Refused, Result
 from bridge.message import AccountError, AccountUnavailable, Message, Status
 from bridge.pool import as_done
 from bridge.queues import Queued, encode
@@ -123,10 +124,16 @@ class _Run:
         """By when all calls to the vendor have ended."""
         self.beginning = replace(self.sending, at=self.sending.at - min(BEGIN_SECONDS, share))
         """By when the last of them has begun."""
+        # Outcomes that cannot be written go back with the rest: that has to fit in as well.
+        self._recording = replace(end, at=end.at - min(2 * CALL_SECONDS, share))
 
-    def finish(self, work: Sequence[_Work]) -> list[_Work]:
-        """Do it all, as far as time allows; those that failed for reasons that hold for others come back."""
-        outages = []
+    def finish(self, work: Sequence[_Work]) -> dict[str, bool]:
+        """Do it all, as far as time allows.
+
+        Tells of the accounts that this shows something about whether messages failed for reasons that hold for others.
+        What was sent before, is too old, or could not be claimed shows nothing.
+        """
+        outages: dict[str, bool] = {}
         for done in as_done([item.job for item in work], self._threads, self.sending, FLUSH_SECONDS):
             if done is None:
                 self._flush()
@@ -134,8 +141,8 @@ class _Run:
             item = work[done[0]]
             result = self._result(item, done[1])
             self._take(item.rest, item.message, result)
-            if isinstance(result, _NotBegun | Attempted) and result.outage:
-                outages.append(item)
+            if isinstance(result, _NotBegun) or (isinstance(result, Attempted) and result.outcome is not TOO_OLD):
+                outages[item.message.account] = outages.get(item.message.account, False) or result.outage
         self._flush()
         return outages
 
@@ -180,7 +187,7 @@ class _Run:
 
     def _flush(self) -> None:
         rows, self._rows = self._rows, []
-        unwritten = {id(row) for row in self._log.record([row for _, row in rows], self._end)}
+        unwritten = {id(row) for row in self._log.record([row for _, row in rows], self._recording)}
         for rest, row in rows:
             self.unrecorded.release()
             if id(row) in unwritten:
@@ -210,6 +217,9 @@ class Dispatcher:
         self._concurrency = concurrency
         self._validity = validity_seconds
         self._clock = clock
+        # By account, and kept from one invocation to the next: a vendor that hangs for an hour must not leave
+        # messages in doubt with each event anew.
+        self._breakers: dict[str, Breaker] = defaultdict(Breaker)
 
     def dispatch(self, chunks: Sequence[Chunk], worker: str, end: Deadline, tally: Tally) -> list[bool]:
         """Work off chunks before `end`; tells for each whether it is done, or has to be delivered again."""
@@ -217,15 +227,31 @@ class Dispatcher:
         run = _Run(self._log, tally, end, self._concurrency)
         for rest in rests:
             self._settle(rest, run)
-        breakers: dict[str, Breaker] = defaultdict(Breaker)
-        work = [item for rest in rests for item in self._work(rest, breakers, worker, run, tally)]
-        # Of messages that failed before, one an account finds out whether the others would fail again.
-        probes = {item.message.account: item for item in work if item.rest.chunk.attempts}
-        for item in run.finish(list(probes.values())):
-            breakers[item.message.account].trip()
-        run.finish([item for item in work if item is not probes.get(item.message.account)])
+        work = [item for rest in rests for item in self._work(rest, worker, run, tally)]
+        run.finish(self._probe(work, run))
+        for account in {item.message.account for item in work if self._breakers[item.message.account].tripped}:
+            tally.add(account, "SendingPaused")
         self._give_back(rests, end)
         return [not rest.failed for rest in rests]
+
+    def _probe(self, work: Sequence[_Work], run: _Run) -> list[_Work]:
+        """Where the last ones failed, try one message of an account after the other until one shows whether the rest
+        would fail as well. Returns the rest.
+        """
+        by_account: dict[str, list[_Work]] = defaultdict(list)
+        for item in work:
+            by_account[item.message.account].append(item)
+        failed = {item.message.account for item in work if item.rest.chunk.attempts}
+        unclear = {account for account in by_account if account in failed or self._breakers[account].tripped}
+        while unclear:
+            for account in unclear:
+                self._breakers[account].probe()
+            outages = run.finish([by_account[account].pop() for account in unclear])
+            for account, outage in outages.items():
+                if outage:
+                    self._breakers[account].trip()
+            unclear = {account for account in unclear - outages.keys() if by_account[account]}
+        return [item for items in by_account.values() for item in items]
 
     def _settle(self, rest: _Rest, run: _Run) -> None:
         """Write outcomes that could not be written before; what cannot be written for a day is a fault of ours."""
@@ -235,7 +261,7 @@ class Dispatcher:
         else:
             rest.outcomes += unwritten
 
-    def _work(self, rest: _Rest, breakers: dict[str, Breaker], worker: str, run: _Run, tally: Tally) -> Iterator[_Work]:
+    def _work(self, rest: _Rest, worker: str, run: _Run, tally: Tally) -> Iterator[_Work]:
         """What there is to do for each message of a chunk."""
         account = self._account(rest.chunk, tally)
         for message in rest.chunk.messages:
@@ -244,8 +270,7 @@ class Dispatcher:
             elif account is None:
                 yield _Work(rest, message, partial(_NotBegun, message, outage=True))
             else:
-                breaker = breakers[account.id]
-                yield _Work(rest, message, partial(self._attempt, message, account, breaker, worker, run))
+                yield _Work(rest, message, partial(self._attempt, message, account, worker, run))
 
     def _account(self, chunk: Chunk, tally: Tally) -> Account | None:
         """A chunk's account; without one its messages wait, as long as they are valid."""
@@ -257,10 +282,9 @@ class Dispatcher:
                 tally.add(chunk.account, "AccountMisconfigured")
             return None
 
-    def _attempt(
-        self, message: Message, account: Account, breaker: Breaker, worker: str, run: _Run
-    ) -> Result | _NotBegun:
-        if breaker.tripped:
+    def _attempt(self, message: Message, account: Account, worker: str, run: _Run) -> Result | _NotBegun:
+        breaker = self._breakers[account.id]
+        if not breaker.admits():
             return _NotBegun(message, outage=True)
         if not (run.beginning.remaining() and run.unrecorded.acquire(timeout=run.beginning.remaining())):
             return _NotBegun(message, outage=False)

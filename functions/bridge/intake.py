@@ -170,7 +170,7 @@ class Intake:
     ) -> Fate:
         wait = times.backoff(1, random.random()) if delay is None else delay  # noqa: S311 - jitter, no secret
         chunk = Chunk(message.account, message.accepted_at, message.attempts, [message], request=worker)
-        [queued] = self._queue.send([(body, wait) for body, _ in encode(chunk)], end)
+        [queued] = self._queue.send([(body, wait) for body, _ in encode(chunk)], _before_voiding(end))
         if queued is Queued.YES:
             tally.add(message.account, "MessagesAccepted")
             return Fate("queued", message.message_id)
@@ -192,7 +192,7 @@ class Intake:
         """Queue the messages; those that could not be queued come back as rejections."""
         chunk = Chunk(account.id, readings.messages[0].accepted_at, 0, readings.messages, request=worker)
         parts = list(encode(chunk))
-        results = self._queue.send([(body, 0) for body, _ in parts], end)
+        results = self._queue.send([(body, 0) for body, _ in parts], _before_voiding(end))
         indexes = iter(readings.indexes)
         by_result: dict[Queued, list[Rejection]] = {queued: [] for queued in Queued}
         for (_, part), queued in zip(parts, results, strict=True):
@@ -233,6 +233,11 @@ class Intake:
         if any(queued is not Queued.YES for queued in results):
             logger.error("outcomes could not be recorded", account=account.id, count=len(unwritten))
             tally.add(account.id, "OutcomesUnrecorded", len(unwritten))
+
+
+def _before_voiding(end: Deadline) -> Deadline:
+    """By when SQS must have answered, so that what it leaves in doubt can still be made void."""
+    return replace(end, at=end.at - 2 * CALL_SECONDS) if end.allows(3 * CALL_SECONDS) else end
 
 
 def _count(rejections: Sequence[Rejection], account: Account, tally: Tally) -> None:

@@ -154,7 +154,11 @@ class Misconfigured(AccountError):
 
 
 class LogUnavailable(BridgeError):
-    """DynamoDB did not answer or refused; whether a write was made is not known."""
+    """DynamoDB did not answer or refused. `perhaps_written`: whether the write may have been made all the same."""
+
+    def __init__(self, text: str, *, perhaps_written: bool = True) -> None:
+        super().__init__(text)
+        self.perhaps_written = perhaps_written
 
 
 class NothingAccepted(BridgeError):

@@ -18,7 +18,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+)
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
@@ -80,16 +86,17 @@ class SendLog(Rows):
         """Write a claim. None: it is granted. Else what became of the message before.
 
         Raises:
-            LogUnavailable: DynamoDB did not say; the claim may or may not stand.
+            LogUnavailable: DynamoDB did not say; the claim may stand if it was perhaps written.
         """
         condition = "attribute_not_exists(messageId) OR #status = :retrying"
         values = {":retrying": {"S": Status.RETRYING.value}}
         if claim.message.unsent_claims:
             unsent = {f":unsent{n}": {"S": name} for n, name in enumerate(claim.message.unsent_claims)}
-            condition += f" OR (#status = :sending AND claimedBy IN ({', '.join(unsent)}))"
-            values |= {":sending": {"S": Status.SENDING.value}, **unsent}
+            # `unknown`: somebody who did not know that it sent nothing found its worker gone.
+            condition += f" OR (#status IN (:sending, :unknown) AND claimedBy IN ({', '.join(unsent)}))"
+            values |= {":sending": {"S": Status.SENDING.value}, ":unknown": {"S": Status.UNKNOWN.value}, **unsent}
         item = self._put_if(claim.row, condition, values, deadline)
-        # Our own put, repeated by the client after its answer was lost, meets itself.
+        # Our own put, repeated after its answer was lost, meets itself.
         return None if item is None or item.get("claimedBy") == claim.id else Existing(item)
 
     def give_up(self, existing: Existing, deadline: Deadline) -> None:
@@ -183,7 +190,7 @@ class SendLog(Rows):
         extra: dict[str, Any] = {}
         if "#status" in condition:
             extra = {"ExpressionAttributeNames": {"#status": "status"}, "ExpressionAttributeValues": values}
-        why = "no time is left"
+        why, perhaps_written = "no time is left", False
         for pause in _PUT_PAUSES:
             if not deadline.allows(CALL_SECONDS):
                 break
@@ -197,6 +204,7 @@ class SendLog(Rows):
                 )
             except (ClientError, BotoCoreError) as error:
                 why = error_code(error)
+                perhaps_written |= _perhaps_done(error)
                 if isinstance(error, ClientError) and why == "ConditionalCheckFailedException":
                     return from_item(cast("dict[str, Any]", error.response.get("Item", {})))
                 if not _passing(error):
@@ -204,7 +212,7 @@ class SendLog(Rows):
             else:
                 return None
             self._wait(pause)
-        raise LogUnavailable(f"the log was not written: {why}")
+        raise LogUnavailable(f"the log was not written: {why}", perhaps_written=perhaps_written)
 
     def _wait(self, pause: float) -> None:
         self._pause(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
@@ -216,6 +224,13 @@ def _passing(error: ClientError | BotoCoreError) -> bool:
         return True
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
     return error_code(error) in _THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _perhaps_done(error: ClientError | BotoCoreError) -> bool:
+    """Whether a request that ended like this may have been carried out."""
+    if isinstance(error, ClientError):
+        return error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return not isinstance(error, EndpointConnectionError | ConnectTimeoutError | ProxyConnectionError)
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:

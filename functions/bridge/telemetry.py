@@ -1,4 +1,4 @@
-"""The one place that logs and measures. Phone numbers are masked, texts, keys and tokens never get here."""
+"""The one place that logs and measures. Phone numbers, texts, keys and tokens never get here."""
 
 from __future__ import annotations
 
@@ -37,13 +37,6 @@ STATUS_METRICS: Mapping[str, str] = {
     "expired": "MessagesExpired",
     "duplicate": "MessagesDuplicate",
 }
-
-MASKABLE = 8  # digits; of a shorter number nothing is shown
-
-
-def mask(number: str) -> str:
-    """A phone number by which nobody is found: country and last digits, `+91******3210`."""
-    return f"{number[:3]}{'*' * max(0, len(number) - 7)}{number[-4:]}" if len(number) > MASKABLE else "*" * len(number)
 
 
 @dataclass(slots=True)

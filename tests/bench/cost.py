@@ -18,6 +18,7 @@ SQS_REQUEST = 0.40 / MILLION  # for each 64 KB
 DYNAMODB_WRITE = 0.625 / MILLION  # on demand, for each KB
 DYNAMODB_READ = 0.125 / MILLION  # on demand, strongly consistent, for each 4 KB
 DYNAMODB_GB_MONTH = 0.25
+BACKUP_GB_MONTH = 0.20  # point-in-time recovery
 LOGS_GB = 0.50  # CloudWatch Logs, taken in; metrics come as log lines
 TRAFFIC_GB = 0.09  # out to the internet
 
@@ -62,8 +63,8 @@ def _log(size: float) -> float:
 
 
 def _kept() -> float:
-    """Claim, outcome and storage of one message."""
-    return 2 * DYNAMODB_WRITE + ITEM_BYTES / GB * DYNAMODB_GB_MONTH * RETENTION_MONTHS
+    """Claim, outcome, storage and backup of one message."""
+    return 2 * DYNAMODB_WRITE + ITEM_BYTES / GB * (DYNAMODB_GB_MONTH + BACKUP_GB_MONTH) * RETENTION_MONTHS
 
 
 def batched(found: Measured) -> dict[str, float]:

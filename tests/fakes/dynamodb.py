@@ -82,7 +82,6 @@ class FakeDynamoDB(Neighbour):
         ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
         ExpressionAttributeValues: Item | None = None,  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
-        ReturnValues: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             self._check(TableName)
@@ -94,7 +93,7 @@ class FakeDynamoDB(Neighbour):
             condition._used = expression._used
             self._demand(key, condition, ConditionExpression, ReturnValuesOnConditionCheckFailure)
             self._write(new)
-            return {"Attributes": new if ReturnValues == "ALL_NEW" else old or {}} if ReturnValues != "NONE" else {}
+            return {}
 
         return self._call("update_item", effect)
 
@@ -146,14 +145,6 @@ class FakeDynamoDB(Neighbour):
 
     page = 1_000
     """How many items one answer to a query holds."""
-
-    def get_item(self, *, TableName: str, Key: Item, **_options: Any) -> dict[str, Any]:  # noqa: N803
-        def effect() -> dict[str, Any]:
-            self._check(TableName)
-            item = self.items.get(_key(Key))
-            return {"Item": item} if item else {}
-
-        return self._call("get_item", effect)
 
     def _demand(self, key: Key, expression: Expression, condition: str | None, returned: str) -> None:
         held = expression.holds(condition)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from bridge.message_central import wire as module
 from bridge.message_central.wire import Answer, Fate, Wire
@@ -256,6 +257,24 @@ def test_a_connection_that_lay_unused_for_long_is_not_used_again(serving):
     now[0] += module.IDLE_SECONDS
     post(wire)
     assert server.connections == 2
+
+
+def test_what_became_too_late_while_it_connected_is_not_written(serving, monkeypatch: pytest.MonkeyPatch):
+    # Several addresses take their time one after the other; a frozen function wakes up hours later.
+    server = serving(answering(OK))
+    now = [1_000.0]
+    wire = Wire(f"http://127.0.0.1:{server.port}", 1, lambda: now[0])
+    connect = HTTPConnection.connect
+
+    def slowly(self: HTTPConnection) -> None:
+        connect(self)
+        now[0] += 5.1
+
+    monkeypatch.setattr(HTTPConnection, "connect", slowly)
+    assert post(wire, seconds=5) is Fate.UNREACHED
+    assert server.requests == []
+
+    assert post(wire, seconds=6) == Answer(200, b"{}")
 
 
 # It may have got there

@@ -446,7 +446,14 @@ def check_alarms_of_the_design(template: Template) -> Iterator[str]:
     wanted = {
         *("AcceptServerErrors", "AcceptSlow", "AcceptThrottled", "DispatchErrors", "DispatchBacklog"),
         *("CredentialsRefused", "CreditsExhausted", "AccountMisconfigured", "UnknownShare", "RejectedShare"),
-        *("MessagesExpired", "ReceiveErrors", "ReceiptsUnrecognised", "ReportErrors", "ReportsRefused"),
+        *(
+            "SendingPaused",
+            "MessagesExpired",
+            "ReceiveErrors",
+            "ReceiptsUnrecognised",
+            "ReportErrors",
+            "ReportsRefused",
+        ),
         *("ReportStreamLate", "DispatchDeadLetters", "ReceiptDeadLetters", "ReportDeadLetters", "StreamDeadLetters"),
     }
     there = {key.removesuffix("Alarm") for key in of_type(template, "AWS::CloudWatch::Alarm")}

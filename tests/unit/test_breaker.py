@@ -30,3 +30,45 @@ def test_it_can_be_tripped_at_once():
     breaker.trip()
 
     assert breaker.tripped
+
+
+def test_when_tripped_it_admits_one_probe():
+    breaker = Breaker()
+    breaker.trip()
+    assert not breaker.admits()
+
+    breaker.probe()
+
+    assert [breaker.admits(), breaker.admits()] == [True, False]
+
+
+def test_a_probe_that_failed_or_showed_nothing_leaves_it_tripped():
+    breaker = Breaker()
+    breaker.trip()
+    breaker.probe()
+    breaker.admits()
+
+    breaker.note(outage=True)
+
+    assert breaker.tripped
+    assert not breaker.admits()
+
+
+def test_a_probe_that_went_well_ends_the_outage():
+    breaker = Breaker()
+    breaker.trip()
+    breaker.probe()
+    breaker.admits()
+
+    breaker.note(outage=False)
+    breaker.note(outage=True)
+
+    assert breaker.admits()
+
+
+def test_while_nothing_fails_it_admits_all():
+    breaker = Breaker()
+    breaker.probe()
+    breaker.note(outage=True)
+
+    assert [breaker.admits() for _ in range(3)] == [True] * 3

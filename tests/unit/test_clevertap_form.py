@@ -57,10 +57,21 @@ def test_keys_are_shown_only_when_asked_for_and_the_password_never():
 def test_what_the_secret_still_lacks_is_said_with_the_link_to_it():
     secret = {"apiKey": "k", "customerId": "C-1", "email": "REPLACE_ME", "password": "REPLACE_ME"}
     text = form(deployed(secret), show_keys=False)
-    assert "before the secret has its email, password" in text
+    assert "before the secret has its email, password:" in text
     assert OUTPUTS["SecretLink"] in text
     assert "callbackUrl" in text
     assert "receiptKey" in text
+
+
+def test_a_secret_made_by_hand_may_lack_even_its_key():
+    text = form(deployed({"customerId": "C-1", "email": "e", "password": "p"}), show_keys=True)
+    assert "before the secret has its apiKey:" in text
+
+
+@pytest.mark.parametrize("secret", [[], "text", None])
+def test_a_secret_that_is_no_object_is_said_to_be_none(secret):
+    with pytest.raises(FormError, match="no JSON object"):
+        deployed(secret)
 
 
 def test_another_account_of_the_stack_has_its_own_form():

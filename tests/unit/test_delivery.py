@@ -10,7 +10,7 @@ import pytest
 from bridge.delivery import CLOCK_SKEW_SECONDS, MOST_UNSENT_CLAIMS, Attempted, Postponed, Refused, Result
 from bridge.message import LogUnavailable, Message, Outcome, Status
 from bridge.message_central import verdicts
-from tests.fakes.faults import APPLIED, LOST_AFTER, LOST_BEFORE, NOT_APPLIED, Crash, Fault, silence
+from tests.fakes.faults import APPLIED, BROKEN_BEFORE, LOST_AFTER, LOST_BEFORE, NOT_APPLIED, Crash, Fault, silence
 from tests.fakes.values import account, message
 from tests.unit.conftest import LIFETIME, Bridge
 
@@ -124,8 +124,9 @@ def test_without_an_answer_to_the_claim_nothing_is_sent_and_the_claim_is_named(b
     result = attempt(bridge)
 
     assert isinstance(result, Postponed)
-    assert len(result.message.unsent_claims) == 1
     assert bridge.vendor.tried == []
+    # A claim that surely was not written needs no name: names that matter would have to make room for it.
+    assert len(result.message.unsent_claims) == (fault in {LOST_BEFORE, BROKEN_BEFORE, *APPLIED})
     if fault.applied:
         assert bridge.dynamodb.rows()[0]["claimedBy"] == result.message.unsent_claims[0]
 
@@ -160,6 +161,32 @@ def test_no_more_than_a_few_unsent_claims_are_carried(bridge: Bridge):
         given = result.message
 
     assert len(given.unsent_claims) == MOST_UNSENT_CLAIMS
+
+
+@pytest.mark.parametrize("landed", [0, 1, 8, 9], ids="claim {}".format)
+def test_after_a_long_outage_of_the_log_a_claim_that_landed_at_its_beginning_or_end_is_known(
+    bridge: Bridge, landed: int
+):
+    given = message(1)
+    for number in range(10):
+        bridge.dynamodb.fail("put_item", *silence(LOST_AFTER if number == landed else LOST_BEFORE))
+        result = attempt(bridge, given)
+        assert isinstance(result, Postponed)
+        given = result.message
+        bridge.clock.sleep(900)
+
+    assert isinstance(attempt(bridge, given), Attempted)
+
+
+def test_a_message_that_is_known_to_be_unsent_is_sent_though_somebody_called_it_unknown(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
+    postponed = attempt(bridge)
+    assert isinstance(postponed, Postponed)
+    bridge.clock.sleep(OVER)
+    assert attempt(bridge) == Refused(message(1), Status.UNKNOWN)
+
+    assert isinstance(attempt(bridge, postponed.message), Attempted)
+    assert len(bridge.vendor.tried) == 1
 
 
 def test_what_surely_was_not_sent_can_be_sent_though_its_outcome_was_never_recorded(bridge: Bridge):

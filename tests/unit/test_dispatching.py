@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from bridge import send_log
+from bridge.aws import CALL_SECONDS
 from bridge.breaker import THRESHOLD
 from bridge.delivery import CLOCK_SKEW_SECONDS
 from bridge.message import Message, Misconfigured, UnknownAccount
@@ -224,6 +226,65 @@ def test_a_vendor_that_hangs_leaves_few_messages_in_doubt(bridge: Bridge):
     assert bridge.dynamodb.statuses() == ["unknown"] * THRESHOLD
 
 
+def test_a_vendor_that_goes_on_hanging_leaves_one_message_in_doubt_with_each_further_event(bridge: Bridge):
+    bridge.vendor.default = verdicts.LOST
+
+    for event in range(5):
+        assert dispatch(bridge, chunk(100, first=100 * event)) == [True]
+
+    assert bridge.dynamodb.statuses() == ["unknown"] * (THRESHOLD + 4)
+    assert bridge.counts()["SendingPaused"] == 5
+
+
+def test_a_probe_that_shows_nothing_is_followed_by_the_next(bridge: Bridge):
+    dispatch(bridge, chunk(20, first=100))
+    bridge.vendor.default = verdicts.LOST
+    dispatch(bridge, chunk(THRESHOLD))
+    old = chunk(2, first=200, accepted_at=START - 90_000)
+    sent_before = chunk(20, first=100)
+
+    dispatch(bridge, chunk(100, first=300), replace(old, accepted_at=START - 90_000), sent_before)
+
+    assert bridge.dynamodb.statuses() == ["expired"] * 2 + ["sent"] * 20 + ["unknown"] * (THRESHOLD + 1)
+    bridge.vendor.default = verdicts.SENT
+    dispatch(bridge, sent_before, chunk(100, first=300))
+    assert bridge.dynamodb.statuses().count("sent") == 20 + 99
+
+
+def test_failures_are_counted_over_small_events(bridge: Bridge):
+    bridge.vendor.default = verdicts.LOST
+
+    for event in range(10):
+        dispatch(bridge, chunk(4, first=4 * event))
+
+    # Two events of four, two of the third, and then one of each.
+    assert bridge.dynamodb.statuses() == ["unknown"] * (THRESHOLD + 7)
+
+
+def test_when_the_vendor_is_back_a_fresh_chunk_is_sent_whole(bridge: Bridge):
+    bridge.vendor.default = verdicts.UNREACHED
+    dispatch(bridge, chunk(100))
+    bridge.vendor.default = verdicts.SENT
+
+    dispatch(bridge, chunk(100, first=100))
+    dispatch(bridge, chunk(100, first=200))
+
+    assert bridge.counts()["MessagesSent"] == 200
+    assert bridge.counts()["SendingPaused"] == 1
+
+
+def test_an_accounts_outage_does_not_make_another_probe(bridge: Bridge):
+    bridge.accounts.known["OTHER"] = account(id="OTHER")
+    bridge.vendor.default = verdicts.NO_CREDIT
+    dispatch(bridge, chunk(50))
+    bridge.vendor.script.append(verdicts.NO_CREDIT)
+    bridge.vendor.default = verdicts.SENT
+
+    dispatch(bridge, chunk(50, first=50, account="OTHER"))
+
+    assert bridge.counts()["MessagesSent"] == 49
+
+
 def test_rejections_of_single_messages_are_no_outage(bridge: Bridge):
     bridge.vendor.default = verdicts.BAD_NUMBER
 
@@ -326,6 +387,25 @@ def test_near_its_end_a_worker_begins_nothing_and_gives_all_back_at_once(bridge:
 
     assert len(bridge.vendor.tried) == 1
     assert queued(bridge) == [([1, 2], 0, 0)]
+
+
+def test_a_table_that_hangs_at_the_end_leaves_time_to_give_back_what_it_did_not_take(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(send_log, "SETTLERS", 1)  # the clock is one for all
+    bridge.vendor.meanwhile = lambda: bridge.clock.sleep(10)
+    bridge.dynamodb.fail("put_item", None, None, None, None)
+    for operation in ("put_item", "batch_write_item"):
+        bridge.dynamodb.down(operation, LOST_BEFORE)
+    hung = START + 40
+    bridge.dynamodb.around = lambda point: (
+        bridge.clock.sleep(CALL_SECONDS) if point.startswith("before") and bridge.clock.now >= hung else None
+    )
+
+    assert dispatch(bridge, chunk(4)) == [True]
+
+    outcomes = [row for entry in bridge.sqs.entries for row in decode(entry.body).outcomes]
+    assert [row["status"] for row in outcomes] == ["sent"] * 4
 
 
 def test_when_time_runs_out_the_rest_goes_back(bridge: Bridge):

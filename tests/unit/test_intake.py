@@ -381,6 +381,22 @@ def test_where_nothing_could_be_queued_nothing_is_accepted_and_nothing_will_be_s
     assert bridge.vendor.sent == {}
 
 
+def test_however_long_sqs_takes_to_leave_a_batch_in_doubt_there_is_time_to_make_it_void(bridge: Bridge):
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+    bridge.sqs.around = lambda point: (
+        bridge.clock.sleep(CALL_SECONDS - 1) if point == "before send_message_batch" else None
+    )
+
+    with pytest.raises(NothingAccepted):
+        take_many(bridge, 1_500)  # two calls a round
+
+    bridge.sqs.around = lambda _: None
+    for entry in bridge.sqs.entries:
+        bridge.dispatcher.dispatch([decode(entry.body)], "w", bridge.clock.deadline(59), bridge.tally)
+    assert bridge.sqs.entries
+    assert bridge.vendor.sent == {}
+
+
 def test_a_chunk_in_doubt_that_a_worker_has_already_sent_was_accepted(bridge: Bridge):
     # The queue took the chunk, and its answer was lost; a worker is quicker than our second call.
     def work(point: str) -> None:

@@ -156,12 +156,10 @@ def test_after_a_day_reports_pass_on_to_the_dead_letters(doors: ReceiptDoors):
     doors.clevertap.default = DOWN
     doors.stream(delivered(0))
     first = Delayed(ACCOUNT_ID, [], START, START, 600)
-    tries = 0
     while doors.delayed.entries:
         letter = doors.delayed.entries[0].body
         doors.clock.now = max(entry.due for entry in doors.delayed.entries)
         failed = doors.retry_delayed()
-        tries += 1
     calls = len(doors.clevertap.calls)
 
     assert failed == ["sqs-0"]

@@ -171,7 +171,14 @@ def test_of_two_workers_with_the_same_unsent_claim_one_wins(log: SendLog):
     assert results[1] is not None
 
 
-@pytest.mark.parametrize("status", ["sent", "unknown", "rejected", "delivered", "undelivered", "expired"])
+def test_an_unsent_claim_that_somebody_called_unknown_may_be_sent_but_no_other(log: SendLog, dynamodb: FakeDynamoDB):
+    dynamodb.put({**new(log).row, "status": "unknown"})
+
+    assert log.claim(new(log, "w/2", unsent_claims=("w/0",)), END) is not None
+    assert log.claim(new(log, "w/3", unsent_claims=("w/0", "w/1")), END) is None
+
+
+@pytest.mark.parametrize("status", ["sent", "rejected", "delivered", "undelivered", "expired"])
 def test_an_unsent_claim_is_no_right_over_another_status(log: SendLog, dynamodb: FakeDynamoDB, status: str):
     dynamodb.put({**new(log).row, "status": status})
 

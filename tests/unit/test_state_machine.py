@@ -46,12 +46,13 @@ FAULTS = [LOST_AFTER, LOST_BEFORE, BROKEN_AFTER, THROTTLED, UNREACHED]
 # How one thing asked of AWS goes, with the repetitions that our own rules make of it.
 AWS = [*[[None]] * 8, *([fault] for fault in FAULTS), *([fault, UNREACHED, UNREACHED] for fault in FAULTS)]
 
-# What may follow on a status. `sending` follows on itself where a claim is known to have sent nothing.
+# What may follow on a status. `sending` follows on itself where a claim is known to have sent nothing, and on `unknown`
+# where somebody had called it so who did not know that.
 MAY_FOLLOW: dict[str | None, set[str]] = {
     None: {"sending", "expired", "rejected"},
     "sending": {"sending", "sent", "rejected", "retrying", "unknown", "expired", "delivered", "undelivered"},
     "retrying": {"sending", "expired", "retrying"},
-    "unknown": {"unknown", "sent", "rejected", "delivered", "undelivered"},
+    "unknown": {"unknown", "sending", "expired", "sent", "rejected", "delivered", "undelivered"},
     "sent": {"sent", "delivered", "undelivered"},
     "rejected": {"rejected"},
     "expired": {"expired"},

@@ -1,7 +1,6 @@
 """CleverTap's error codes, as far as the bridge gives them (contracts/clevertap.md §4)."""
 
 OTHER = "900"
-BLACKLISTED = "903"
 SYSTEM_ERROR = "904"
 SUBSCRIBER_ERROR = "905"
 INVALID_NUMBER = "910"

@@ -49,9 +49,10 @@ class Answer:
 
 
 class _Written(threading.local):
-    """Whether the request that this thread makes now has been written to a connection."""
+    """Whether the request that this thread makes now has been written to a connection, and until when it may be."""
 
     yes = False
+    until = 0.0
 
 
 class Wire:
@@ -69,6 +70,7 @@ class Wire:
             context = ssl.create_default_context()
             self._pool = HTTPSConnectionPool(url.hostname, url.port, maxsize=connections, ssl_context=context)
         self._path = url.path.rstrip("/")
+        self._clock = clock
         self._written = _Written()
         self._pool.ConnectionCls = _noting(self._pool.ConnectionCls, self._written, clock)
 
@@ -78,6 +80,7 @@ class Wire:
         """One request, tried once; it may take 2 s to connect and 8 s to answer, but not longer than the deadline."""
         left = max(0.1, deadline.remaining())
         self._written.yes = False
+        self._written.until = self._clock() + left
         try:
             response = self._pool.urlopen(
                 method,
@@ -108,6 +111,10 @@ def _noting(connection: Any, written: _Written, clock: Callable[[], float]) -> A
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
+            # A server may have several addresses, each of which takes its time; and a function that was frozen
+            # meanwhile must not send hours later.
+            if not written.yes and clock() > written.until:
+                raise TimeoutError("too late to begin")
             written.yes = True
             self.used_at = clock()
             super().send(data)

@@ -11,8 +11,8 @@
 The claim is one conditional write **before** the vendor is called, so a crash at any line leaves a row that says
 `sending`, and whoever comes next knows that the message may be out. A failure that is certain to have sent nothing
 (`retrying`, or a claim without an answer) hands its claim's id on with the message as an *unsent claim*: that, and only
-that, lets the next worker claim over a row that says `sending`. Claim ids are never used twice, so of two workers with
-the same unsent claim one wins.
+that, lets the next worker claim over a row that says `sending`, or `unknown` where somebody without that knowledge came
+by. Claim ids are never used twice, so of two workers with the same unsent claim one wins.
 """
 
 from __future__ import annotations

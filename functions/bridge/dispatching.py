@@ -120,12 +120,13 @@ class _Run:
         self._end = end
         self._rows: list[tuple[_Rest, Row]] = []
         share = end.remaining() * SHARE
-        self.sending = replace(end, at=end.at - min(CLOSING_SECONDS, share))
+        closing = min(CLOSING_SECONDS, share)
+        self.sending = replace(end, at=end.at - closing)
         """By when all calls to the vendor have ended."""
         self.beginning = replace(self.sending, at=self.sending.at - min(BEGIN_SECONDS, share))
         """By when the last of them has begun."""
-        # Outcomes that cannot be written go back with the rest: that has to fit in as well.
-        self._recording = replace(end, at=end.at - min(2 * CALL_SECONDS, share))
+        # Outcomes that cannot be written go back with the rest: where there is time for both, it is kept for that.
+        self._recording = replace(end, at=end.at - max(0.0, closing - 3 * CALL_SECONDS))
 
     def finish(self, work: Sequence[_Work]) -> dict[str, bool]:
         """Do it all, as far as time allows.

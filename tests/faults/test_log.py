@@ -15,8 +15,8 @@ def world(make_world):
 
 def test_throttled_and_partly_processed_batch_writes_lose_no_outcome(world):
     world.campaign(120)
-    throttled = world.proxy.harming("BatchWriteItem", throttle, share=0.3)
-    partly = world.proxy.harming("BatchWriteItem", leave_unprocessed, share=0.5)
+    throttled = world.proxy.harming("BatchWriteItem", throttle, times=2)
+    partly = world.proxy.harming("BatchWriteItem", leave_unprocessed, times=3)
     with throttled as first, partly as second:
         world.drain()
     assert first.hits
@@ -67,7 +67,7 @@ def test_a_table_that_loses_every_answer_to_a_claim_for_a_while_keeps_the_campai
 @pytest.mark.parametrize("harm", [lose_answer, fail_after])
 def test_batch_writes_whose_answers_are_lost_lose_no_outcome(world, harm):
     world.campaign(120)
-    with world.proxy.harming("BatchWriteItem", harm, share=0.6) as harmed:
+    with world.proxy.harming("BatchWriteItem", harm, times=3) as harmed:
         world.drain()
     assert harmed.hits
     assert world.statuses() == {"sent": 120}

@@ -12,7 +12,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.session import get_session
 from botocore.utils import get_environ_proxies
 
-from bridge.dynamodb import DynamoDB
+from bridge.dynamodb import DynamoDB, endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -37,16 +37,17 @@ def _session() -> Session:
 
 def dynamodb(connections: int) -> DynamoDB:
     """DynamoDB for so many threads. It does not retry by itself: the log knows what may be repeated."""
-    found = _session().client("dynamodb", config=_config(1, 1)).meta  # for its endpoint, in whatever partition
+    region = _session().region_name
+    url = endpoint(_settings(), region)
     options: dict[str, Any] = {  # more than botocore's type stubs know
         "verify": _settings().get_config_variable("ca_bundle") or True,
-        "proxies": get_environ_proxies(found.endpoint_url),
+        "proxies": get_environ_proxies(url),
         "timeout": (CONNECT_SECONDS, READ_SECONDS),
         "max_pool_connections": connections,
         # Else the body waits 40 ms until the other side has acknowledged the headers.
         "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     }
-    return DynamoDB(found.endpoint_url, found.region_name, _settings().get_credentials(), URLLib3Session(**options))
+    return DynamoDB(url, region, _settings().get_credentials(), URLLib3Session(**options))
 
 
 def sqs() -> SQSClient:

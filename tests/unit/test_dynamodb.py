@@ -218,23 +218,26 @@ def test_credentials_are_read_anew_for_each_call_and_never_half():
 
 
 @pytest.mark.parametrize(
-    ("region", "url"),
+    "environment",
     [
-        ("ap-south-1", "https://dynamodb.ap-south-1.amazonaws.com"),
-        ("cn-north-1", "https://dynamodb.cn-north-1.amazonaws.com.cn"),
-        ("us-gov-west-1", "https://dynamodb.us-gov-west-1.amazonaws.com"),
+        {},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"},
     ],
 )
-def test_the_endpoint_is_the_regions(monkeypatch: pytest.MonkeyPatch, region: str, url: str):
+@pytest.mark.parametrize("region", ["us-east-1", "ap-south-1", "eu-west-1", "us-gov-west-1", "cn-north-1"])
+def test_the_endpoint_is_boto3s(monkeypatch: pytest.MonkeyPatch, region: str, environment: dict[str, str]):
+    if region == "cn-north-1" and "AWS_USE_FIPS_ENDPOINT" in environment:
+        pytest.skip("there is none")
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
-    assert made()._url == url
+    known = boto3.Session().client("dynamodb", aws_access_key_id="id", aws_secret_access_key="secret")
 
-
-def test_the_endpoint_can_be_another(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-
-    assert made()._url == "http://127.0.0.1:4566"
+    assert made()._url == known.meta.endpoint_url
 
 
 def test_the_environments_proxy_and_certificates_are_used(monkeypatch: pytest.MonkeyPatch):

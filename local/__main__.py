@@ -28,7 +28,8 @@ RECEIPTS = {"delay_seconds": 2, "spread_seconds": 3, "failures": 0.05, "duplicat
 def main() -> int:
     """Run until Ctrl-C or SIGTERM. 1 when something could not be started."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it in the same way
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
+        signal.signal(number, signal.default_int_handler)
     try:
         settings = from_environment(os.environ)
         settings.check_ports()

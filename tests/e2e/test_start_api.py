@@ -35,6 +35,8 @@ def url(sam: Sam, world: World, artifacts: Path, tmp_path_factory: pytest.TempPa
     # LAZY: of containers that were started and never used, SAM leaves some behind.
     how = ["--port", str(port), "--warm-containers", "LAZY", *sam.options(artifacts, world.variables)]
     log = tmp_path_factory.mktemp("api") / "log"
+    # Where the tests are a script's background job SIGINT is ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("wb") as output:
         command = [sam.program, "local", "start-api", *how]
         api = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=output, stderr=subprocess.STDOUT)
@@ -49,6 +51,7 @@ def url(sam: Sam, world: World, artifacts: Path, tmp_path_factory: pytest.TempPa
             api.wait(60)
         except subprocess.TimeoutExpired:
             api.kill()
+            api.wait()
 
 
 def post(url: str, body: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:

@@ -289,11 +289,14 @@ class Dispatcher:
             return _NotBegun(message, outage=True)
         if not (run.beginning.remaining() and run.unrecorded.acquire(timeout=run.beginning.remaining())):
             return _NotBegun(message, outage=False)
-        result = self._delivery.attempt(message, account, worker, run.sending)
+        result: Result | None = None
+        try:
+            result = self._delivery.attempt(message, account, worker, run.sending)
+        finally:
+            if not isinstance(result, Attempted):
+                run.unrecorded.release()  # there is nothing to record
         if isinstance(result, Attempted):
             breaker.note(outage=result.outage)
-        else:
-            run.unrecorded.release()  # there is nothing to record
         return result
 
     def _give_back(self, rests: Sequence[_Rest], end: Deadline) -> None:

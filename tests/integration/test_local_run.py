@@ -132,6 +132,18 @@ def test_it_ends_cleanly_and_gives_every_port_back(run, number):
     assert "Traceback" not in running.output
 
 
+def test_it_ends_on_sigint_though_it_is_a_scripts_background_job(run):
+    """A shell starts those with SIGINT ignored, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        running = run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    running.wait_for("An outage")
+
+    assert running.end(signal.SIGINT) == 0
+
+
 def test_even_when_it_is_killed_nothing_is_left_behind(run):
     running = run()
     running.wait_for("An outage")

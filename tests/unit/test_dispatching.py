@@ -15,6 +15,7 @@ from bridge.delivery import CLOCK_SKEW_SECONDS
 from bridge.message import Message, Misconfigured, UnknownAccount
 from bridge.message_central import verdicts
 from bridge.queues import Chunk, decode
+from bridge.send_log import BATCH
 from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, UNREACHED, Crash, silence
 from tests.fakes.values import ACCOUNT_ID, START, account, message
 from tests.unit.conftest import LIFETIME, Bridge
@@ -375,6 +376,15 @@ def test_what_expired_took_no_time_at_the_vendor(bridge: Bridge):
     dispatch(bridge, chunk(2))
 
     assert not bridge.tally.latencies
+
+
+def test_messages_that_fail_by_a_fault_of_ours_do_not_hold_up_the_others(bridge: Bridge):
+    more_than_may_be_unrecorded = 1 + BATCH + 1
+    bridge.vendor.script.extend([ZeroDivisionError()] * more_than_may_be_unrecorded)
+
+    assert dispatch(bridge, chunk(50)) == [False]
+
+    assert bridge.counts()["MessagesSent"] == 50 - more_than_may_be_unrecorded
 
 
 # Time

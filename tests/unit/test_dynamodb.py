@@ -227,10 +227,8 @@ def test_credentials_are_read_anew_for_each_call_and_never_half():
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"},
     ],
 )
-@pytest.mark.parametrize("region", ["us-east-1", "ap-south-1", "eu-west-1", "us-gov-west-1", "cn-north-1"])
+@pytest.mark.parametrize("region", ["us-east-1", "ap-south-1", "eu-west-1", "us-gov-west-1"])
 def test_the_endpoint_is_boto3s(monkeypatch: pytest.MonkeyPatch, region: str, environment: dict[str, str]):
-    if region == "cn-north-1" and "AWS_USE_FIPS_ENDPOINT" in environment:
-        pytest.skip("there is none")
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -238,6 +236,12 @@ def test_the_endpoint_is_boto3s(monkeypatch: pytest.MonkeyPatch, region: str, en
     known = boto3.Session().client("dynamodb", aws_access_key_id="id", aws_secret_access_key="secret")
 
     assert made()._url == known.meta.endpoint_url
+
+
+def test_the_endpoint_is_its_partitions(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
+
+    assert made()._url == "https://dynamodb.cn-north-1.amazonaws.com.cn"
 
 
 def test_the_environments_proxy_and_certificates_are_used(monkeypatch: pytest.MonkeyPatch):

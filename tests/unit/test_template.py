@@ -112,6 +112,13 @@ def test_the_makefile_builds_every_function():
     assert [name for name in checks.FUNCTIONS if f"build-{name}" not in recipe] == []
 
 
+def test_a_row_outlives_every_chunk_that_could_send_its_message_again():
+    parameters, day = TEMPLATE["Parameters"], 86_400
+    dead_letters = TEMPLATE["Resources"]["DispatchDeadLetters"]["Properties"]["MessageRetentionPeriod"]
+    valid = parameters["MessageValidityHours"]["MaxValue"] * 3_600
+    assert parameters["RetentionDays"]["MinValue"] * day >= dead_letters + valid
+
+
 # The template and the bench
 
 

@@ -28,7 +28,7 @@ check: $(READY) ## format, lint, types, template
 faults: $(READY) ## killed workers, dead neighbours, lost answers: real processes and sockets (SEED=n repeats a run)
 	$(BIN)/python -m pytest tests/faults
 
-bench: $(BENCH)/.ready ## the figures of the README, in about ten minutes (writes bench.json)
+bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench
 
 build: .venvs/sam/.ready ## what is deployed, with bytecode (needs python3.13, the functions' runtime)

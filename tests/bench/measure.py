@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-LARGEST_EVENT = 1_000  # messages: CleverTap's largest request, and ten chunks
 WARM_UP = 2 * world.THREADS  # messages
 
 
@@ -46,8 +45,7 @@ def measured(
 ) -> dict[str, list[Round]]:
     """Rounds of each contestant, in a new process.
 
-    `counts` are messages a round, by contestant: a function, or a class of `plain`; what follows a colon tells two of
-    the same apart.
+    `counts` are messages a round, by contestant: a function, or a class of `plain`.
     """
     task = {"function": function, "counts": counts, "rounds": rounds}
     done = subprocess.run(
@@ -76,20 +74,17 @@ def _contestant(name: str) -> Callable[[dict[str, Any]], Any]:
 
 def _round(call: Callable[[dict[str, Any]], Any], function: str, count: int, url: str) -> Round:
     gc.collect()
-    before, cpu, wall = load_of(url), 0.0, 0.0
-    for start in range(0, count, LARGEST_EVENT):
-        event = world.EVENTS[function](min(LARGEST_EVENT, count - start))
-        cpu_before, wall_before = time.process_time(), time.perf_counter()
-        call(event)
-        cpu += time.process_time() - cpu_before
-        wall += time.perf_counter() - wall_before
+    event, before = world.EVENTS[function](count), load_of(url)
+    cpu, wall = time.process_time(), time.perf_counter()
+    call(event)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     stub = load_of(url) - before
     return Round(count, cpu, wall, stub.cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def _main(task: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     function, url = task["function"], os.environ["MESSAGE_CENTRAL_URL"]
-    contestants = {name: _contestant(name.partition(":")[0]) for name in task["counts"]}
+    contestants = {name: _contestant(name) for name in task["counts"]}
     for name, call in contestants.items():  # connections, caches, what the first call imports
         _round(call, function, min(WARM_UP, task["counts"][name]), url)
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}

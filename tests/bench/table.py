@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tests.bench.measure import Round
 
@@ -25,9 +25,13 @@ class Line:
     met: bool | None = None
 
 
-def median_ratio(ours: Iterable[float], theirs: Iterable[float]) -> float:
-    """The median of the rounds' ratios: two that ran one after the other found the same machine."""
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+def undisturbed_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The ratio of the means of the least quarters: what else the machine does can only add."""
+    return _least_quarter(ours) / _least_quarter(theirs)
+
+
+def _least_quarter(values: Sequence[float]) -> float:
+    return statistics.mean(sorted(values)[: max(1, len(values) // 4)])
 
 
 def cpu_ms(rounds: Sequence[Round]) -> float:

@@ -67,10 +67,10 @@ def run(settings: RunSettings, running: ExitStack) -> None:
     print(welcome(settings, bridge), flush=True)
     if simulator_pid:
         print("\n" + about_simulator(settings, simulator_pid, simulator_settings), flush=True)
-    screen.start()
     running.callback(lambda: print(screen.summary(), flush=True))
     running.callback(screen.stop)
     running.callback(be_left_alone)
+    screen.start()  # last: a Ctrl-C can come before it returns, and AWS must not go while the screen still reads
     wait_until_told()
 
 

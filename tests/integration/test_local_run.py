@@ -24,16 +24,33 @@ ACCOUNT = {
 
 http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
 
+PROGRAM = ("-m", "local")
+# Ctrl-C as soon as the screen's thread runs.
+INTERRUPTED_AT_START = """
+import sys
+from local.__main__ import main
+from local.screen import Screen
+
+start = Screen.start
+
+def interrupted(screen):
+    start(screen)
+    raise KeyboardInterrupt
+
+Screen.start = interrupted
+sys.exit(main())
+"""
+
 
 class Run:
-    """`python -m local` with free ports; `output` is what it has printed so far."""
+    """`make run` with free ports; `output` is what it has printed so far."""
 
-    def __init__(self, directory, **variables):
+    def __init__(self, directory, program, **variables):
         self.ports = {name: free_port() for name in ("PORT", "AWS_PORT", "SIMULATOR_PORT", "SINK_PORT")}
         own = {name: str(port) for name, port in self.ports.items()} | {"LOGS": str(directory)} | variables
         self.output = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local"],
+            [sys.executable, *program],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -70,8 +87,8 @@ class Run:
 def run(tmp_path):
     started = []
 
-    def start(**variables):
-        started.append(Run(tmp_path, **variables))
+    def start(*program, **variables):
+        started.append(Run(tmp_path, program or PROGRAM, **variables))
         return started[-1]
 
     yield start
@@ -130,6 +147,15 @@ def test_it_ends_cleanly_and_gives_every_port_back(run, number):
 
     assert all(is_free(port) for port in running.ports.values())
     assert "Traceback" not in running.output
+
+
+def test_it_ends_in_order_however_early_it_is_told_to(run):
+    running = run("-c", INTERRUPTED_AT_START)
+
+    assert running.wait() == 0
+
+    assert all(is_free(port) for port in running.ports.values())
+    assert running.output.split("ending …")[1].strip() == "no messages"
 
 
 def test_it_ends_on_sigint_though_it_is_a_scripts_background_job(run):

@@ -45,7 +45,7 @@ sys.exit(main())
 class Run:
     """`make run` with free ports; `output` is what it has printed so far."""
 
-    def __init__(self, directory, program, **variables):
+    def __init__(self, directory, program=PROGRAM, **variables):
         self.ports = {name: free_port() for name in ("PORT", "AWS_PORT", "SIMULATOR_PORT", "SINK_PORT")}
         own = {name: str(port) for name, port in self.ports.items()} | {"LOGS": str(directory)} | variables
         self.output = ""

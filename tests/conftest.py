@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.message import BridgeError
+from bridge.errors import BridgeError
 from bridge.telemetry import logger
 from tests.fakes.leaks import LogWatch, leaks
 
@@ -61,3 +61,4 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "leaks_on_purpose: shows that the watch sees leaks")
+    config.addinivalue_line("markers", "fault(id): shows what happens at this fault of docs/operations.md")

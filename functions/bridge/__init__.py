@@ -1,1 +1,1 @@
-"""The bridge's rules, and one file per neighbour. See design words in `message.py`, the heart in `delivery.py`."""
+"""The bridge's rules and the engine below them. Start with `docs/architecture.md`; the heart is `send.py`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
@@ -24,40 +23,34 @@ READ_SECONDS = 2
 CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
 
 
-@cache
-def _settings() -> Any:
-    """What environment and configuration say, as botocore reads it."""
-    return get_session()
+class Aws:
+    """Makes the clients, each for as many threads as it is told. Credentials and region are what botocore finds."""
 
+    def __init__(self) -> None:
+        self._botocore: Any = get_session()
+        self._session = Session(botocore_session=self._botocore)
 
-@cache
-def _session() -> Session:
-    return Session(botocore_session=_settings())
+    def dynamodb(self, connections: int) -> DynamoDB:
+        """DynamoDB. It does not retry by itself: the log knows what may be repeated."""
+        region = self._session.region_name
+        url = endpoint(self._botocore, region)
+        options: dict[str, Any] = {  # more than botocore's type stubs know
+            "verify": self._botocore.get_config_variable("ca_bundle") or True,
+            "proxies": get_environ_proxies(url),
+            "timeout": (CONNECT_SECONDS, READ_SECONDS),
+            "max_pool_connections": connections,
+            # Else the body waits 40 ms until the other side has acknowledged the headers.
+            "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        }
+        return DynamoDB(url, region, self._botocore.get_credentials(), URLLib3Session(**options))
 
+    def sqs(self) -> SQSClient:
+        """SQS. It does not retry by itself: the queue's own rules do."""
+        return self._session.client("sqs", config=_config(10, 1))
 
-def dynamodb(connections: int) -> DynamoDB:
-    """DynamoDB for so many threads. It does not retry by itself: the log knows what may be repeated."""
-    region = _session().region_name
-    url = endpoint(_settings(), region)
-    options: dict[str, Any] = {  # more than botocore's type stubs know
-        "verify": _settings().get_config_variable("ca_bundle") or True,
-        "proxies": get_environ_proxies(url),
-        "timeout": (CONNECT_SECONDS, READ_SECONDS),
-        "max_pool_connections": connections,
-        # Else the body waits 40 ms until the other side has acknowledged the headers.
-        "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-    }
-    return DynamoDB(url, region, _settings().get_credentials(), URLLib3Session(**options))
-
-
-def sqs() -> SQSClient:
-    """An SQS client that does not retry by itself: the queue's own rules do."""
-    return _session().client("sqs", config=_config(10, 1))
-
-
-def secrets_manager() -> SecretsManagerClient:
-    """A Secrets Manager client."""
-    return _session().client("secretsmanager", config=_config(10, 2))
+    def secrets_manager(self) -> SecretsManagerClient:
+        """Secrets Manager."""
+        return self._session.client("secretsmanager", config=_config(10, 2))
 
 
 def _config(connections: int, attempts: int) -> Config:

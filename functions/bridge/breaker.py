@@ -1,42 +1,172 @@
-"""Stops sending while the vendor fails for everybody: a vendor that hangs must not leave a campaign in doubt."""
+"""Stops sending while the vendor fails for everybody: an outage costs the messages in flight, not the campaign.
+
+    closed ──several different messages in a row failed for reasons that hold for all──▶ open
+    open ──a probe (the token call, which sends nothing) works──▶ one message ──taken──▶ a few ──taken──▶ closed
+      ▲                                                              │                    │
+      └──────────────────────────── failed ──────────────────────────┴────────────────────┘
+
+One message is no evidence: a text that the vendor always chokes on opens nothing, however often it comes. All workers
+of an account share the breaker (`campaigns/shared_breaker.py`): a worker reads it when it begins, and only who has
+reserved the probe makes it.
+"""
 
 from __future__ import annotations
 
 import threading
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING
 
-THRESHOLD = 10  # failures in a row
+from bridge.campaigns.shared_breaker import BreakerState, Level
+from bridge.errors import LogUnavailable
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.campaigns.shared_breaker import SharedBreaker
+    from bridge.message import Message
+
+BATCH_FAILURES = 5
+"""Different messages in a row whose failures open the breaker. With 32 in flight this adds nothing to what an outage
+costs, and a vendor that fails one message in fifty does not stop a campaign."""
+
+SINGLE_FAILURES = 2
+"""The same for messages that somebody waits for: each failure may cost the one who waits ten seconds."""
+
+FEW = 5
+"""How many messages may be tried once one was taken."""
+
+
+class Mode(Enum):
+    """What a worker may do with an account's messages now."""
+
+    ALL = "all"
+    PROBE = "probe"
+    """Nothing but the token call."""
+    SOME = "some"
+    """A few messages, then again the others have to wait for what these show."""
+    NONE = "none"
 
 
 class Breaker:
-    """Trips when so many attempts in a row failed for reasons that hold for the next message as well."""
+    """One account's breaker in one worker. Thread-safe; only `look` and `publish` call the table."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str, shared: SharedBreaker, most_failures: int, clock: Callable[[], float]) -> None:
+        """So many failures in a row open it; `clock` gives epoch seconds."""
+        self._account = account
+        self._shared = shared
+        self._most_failures = most_failures
+        self._clock = clock
         self._lock = threading.Lock()
-        self._failures = 0
-        self._probing = False
+        self._failing: set[tuple[str, str]] = set()
+        self._state: BreakerState | None = None
+        self._unpublished: Callable[[], None] | None = None
+        self._left = 0  # messages that may be tried yet
+        self._out = 0  # messages that are being tried
+        self.mode = Mode.ALL
 
-    @property
-    def tripped(self) -> bool:
-        """Whether no message should be tried, but for a probe."""
-        return self._failures >= THRESHOLD
-
-    def admits(self) -> bool:
-        """Whether a message may be tried now."""
+    def look(self, *, may_probe: bool) -> None:
+        """Read the shared state; with `may_probe` reserve the probe where it is due."""
+        reserve: Callable[[str, BreakerState, BreakerState], bool] = self._shared.reserve
+        try:
+            state = self._shared.read(self._account)
+        except LogUnavailable as error:
+            logger.warning("this worker decides alone whether to send", account=self._account, reason=str(error))
+            state, reserve = self._state, _alone
+        now = self._clock()
+        mode = Mode.ALL if state is None else Mode.NONE
+        if state and may_probe and state.probe_at <= now * 1_000:
+            then = BreakerState.due(now, state.level, state.probes + 1, state.losses)
+            if reserve(self._account, state, then):
+                state, mode = then, Mode.PROBE if state.level is Level.OPEN else Mode.SOME
         with self._lock:
-            probing, self._probing = self._probing, False
-            return probing or not self.tripped
+            self._state = state
+            self._begin(mode, FEW)
 
-    def note(self, *, outage: bool) -> None:
+    def wait(self) -> float:
+        """Seconds until the vendor may be probed next."""
+        return max(1.0, self._state.probe_at / 1_000 - self._clock()) if self._state else 1.0
+
+    def take(self) -> bool:
+        """Take the right to try one message."""
+        with self._lock:
+            if self.mode is Mode.SOME and self._left:
+                self._left -= 1
+                self._out += 1
+                return True
+            return self.mode is Mode.ALL
+
+    def give_back(self) -> None:
+        """The try showed nothing about the vendor: another message may be tried in its place."""
+        with self._lock:
+            if self.mode is Mode.SOME:
+                self._left += 1
+                self._out -= 1
+
+    def note_probe(self, *, works: bool) -> None:
+        """The probe has ended."""
+        with self._lock:
+            self._begin(Mode.SOME, 1) if works else self._begin(Mode.NONE)
+
+    def note(self, message: Message, *, outage: bool) -> None:
         """One attempt has ended."""
         with self._lock:
-            self._failures = self._failures + 1 if outage else 0
+            if not outage:
+                self._failing.clear()
+                if self.mode is Mode.SOME:
+                    self._note_taken()
+                return
+            if self.mode is Mode.ALL:
+                self._failing.add((message.recipient, message.message_id))
+            if self.mode is Mode.SOME or len(self._failing) >= self._most_failures:
+                self._open()
 
-    def trip(self) -> None:
-        """Stop now."""
+    def finish(self) -> None:
+        """The invocation ends. A few that were all taken close the breaker, though more might have been tried."""
         with self._lock:
-            self._failures = THRESHOLD
+            if self.mode is Mode.SOME and self._out == 0 and self._left < FEW and self._is_half_open():
+                self._close()
+        self.publish()
 
-    def probe(self) -> None:
-        """Admit one message, to find out whether the vendor takes messages again."""
+    def publish(self) -> None:
+        """Tell the other workers what has changed."""
         with self._lock:
-            self._probing = True
+            publish, self._unpublished = self._unpublished, None
+        if publish:
+            publish()
+
+    def _note_taken(self) -> None:
+        self._out -= 1
+        if self._left or self._out:
+            return
+        if self._is_half_open():
+            self._close()
+        else:
+            self._state = BreakerState(Level.HALF_OPEN, int(self._clock() * 1_000))
+            self._unpublished = partial(self._shared.write, self._account, self._state)
+            self._begin(Mode.SOME, FEW)
+
+    def _open(self) -> None:
+        losses = self._state.losses + 1 if self._state and self.mode is Mode.SOME else 0
+        self._state = BreakerState.due(self._clock(), Level.OPEN, 0, losses)
+        self._unpublished = partial(self._shared.write, self._account, self._state)
+        self._begin(Mode.NONE)
+
+    def _close(self) -> None:
+        self._state = None
+        self._unpublished = partial(self._shared.close, self._account)
+        self._begin(Mode.ALL)
+
+    def _is_half_open(self) -> bool:
+        return self._state is not None and self._state.level is Level.HALF_OPEN
+
+    def _begin(self, mode: Mode, left: int = 0) -> None:
+        self.mode, self._left, self._out = mode, left, 0
+        if mode is not Mode.ALL:
+            self._failing.clear()  # what failed before says nothing of the time after an outage
+
+
+def _alone(_account: str, _seen: BreakerState, _then: BreakerState) -> bool:
+    """The table does not answer, so nobody can be asked: each worker probes for itself."""
+    return True

@@ -17,6 +17,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.regions import EndpointResolver
 
+from bridge.documents import json_object
+
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from botocore.httpsession import URLLib3Session
@@ -43,7 +45,7 @@ def endpoint(settings: Any, region: str) -> str:
 
 
 class DynamoDB:
-    """The calls that the log makes, with boto3's names, parameters, answers and errors. Nothing is tried twice."""
+    """The calls that the bridge makes, with boto3's names, parameters, answers and errors. Nothing is tried twice."""
 
     def __init__(self, url: str, region: str, credentials: Credentials, http: URLLib3Session) -> None:
         """`http` has the timeouts, and as many connections as there are threads."""
@@ -64,6 +66,10 @@ class DynamoDB:
         """Write up to 25 items."""
         return self._call("BatchWriteItem", request)
 
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        """Read one item; without "Item" there is none."""
+        return self._call("GetItem", request)
+
     def query(self, **request: Any) -> dict[str, Any]:
         """Read the items of one partition, a page of them."""
         return self._call("Query", request)
@@ -80,21 +86,12 @@ class DynamoDB:
         # Frozen: credentials that are renewed meanwhile must not mix with the old ones.
         SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(call)
         answer = self._http.send(call.prepare())
-        document = _document(answer.content)
+        document = json_object(answer.content)
         if answer.status_code != HTTPStatus.OK:
-            raise ClientError(_error(answer.status_code, document or {}), operation)
-        if document is None:
+            raise ClientError(_error(answer.status_code, document), operation)
+        if not document and answer.content.strip() != b"{}":  # a proxy's page, or half an answer
             raise HTTPClientError(error="DynamoDB's answer is no JSON object")
         return document
-
-
-def _document(content: bytes) -> dict[str, Any] | None:
-    """An answer's JSON object; a proxy's page, or half an answer, is none."""
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _error(status: int, document: dict[str, Any]) -> Any:

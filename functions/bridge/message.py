@@ -1,33 +1,20 @@
-"""The words of the bridge: a message, its status, the outcome of one attempt to send it, and its errors.
-
-BridgeError
-├── RequestError           what CleverTap posted is wrong; has an HTTP status
-│   ├── BadRequest         400
-│   ├── NotAuthenticated   401
-│   └── TooLarge           413
-├── AccountError           the account's secret cannot be used; messages wait
-│   ├── UnknownAccount
-│   ├── AccountUnavailable
-│   └── Misconfigured
-├── LogUnavailable         DynamoDB did not answer or refused
-└── NothingAccepted        503: neither the log nor the queue took anything
-"""
+"""The words of the bridge: a message, its status, and the outcome of one attempt to send it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OWN_ID_PREFIX = "bridge-"
-"""Message ids that we make because CleverTap gave none; CleverTap cannot be told about them."""
+"""Begins the message ids that we make because CleverTap gave none; CleverTap cannot be told about them."""
 
 
 class Status(StrEnum):
-    """Where a message stands in the log."""
+    """Where a message stands in the log. `log/transitions.py` says which may follow which."""
 
     SENDING = "sending"
     SENT = "sent"
@@ -39,8 +26,37 @@ class Status(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-FINAL = frozenset({Status.REJECTED, Status.EXPIRED, Status.DELIVERED, Status.UNDELIVERED})
-"""Statuses that nothing changes any more, and of which CleverTap is told."""
+class Failure(StrEnum):
+    """Why a message came to a bad end. `clevertap/codes.py` has CleverTap's code for each."""
+
+    INVALID_NUMBER = "invalid number"
+    INVALID_RECORD = "invalid record"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    DAILY_LIMIT = "daily limit"
+    NOT_QUEUED = "not queued"
+    EXPIRED = "expired"
+    UNDELIVERED = "undelivered"
+    DROPPED = "dropped"
+    NETWORK = "network"
+
+
+class Cause(StrEnum):
+    """Why a message waits. Each postponement is counted by its cause, so that nothing waits in silence."""
+
+    CREDENTIALS = "credentials refused"
+    CREDITS = "credits exhausted"
+    UNREACHABLE = "vendor unreachable"
+    BUSY = "vendor busy"
+    RATE = "vendor's rate limit"
+    GATEWAY = "gateway answered"
+    SAME_NUMBER = "same number again"
+    BREAKER = "breaker open"
+    ACCOUNT = "account unusable"
+    LOG = "log unavailable"
+    LOG_REFUSED = "log refused"
+    NO_TIME = "no time left"
+    IN_FLIGHT = "claimed by another worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +93,21 @@ class Message:
 class Outcome:
     """What one attempt ended in: `sent`, `rejected`, `retrying` or `unknown` (or `expired`, without an attempt).
 
-    `code` is CleverTap's error code (contracts/clevertap.md §4), `reason` says it in words.
+    `failure` says why it ended badly, `cause` why it has to wait; `reason` says either in words.
     `vendor_code` is what Message Central said, for the dashboard. `retry_after` is the vendor's own wait in seconds.
-    `outage` is true when the failure says nothing about this message, but that the next one will fail as well.
+    `outage`: the failure says nothing about this message, but that the next one will fail as well.
+    `token_refused`: another token may help.
     """
 
     status: Status
-    code: str | None = None
+    failure: Failure | None = None
+    cause: Cause | None = None
     reason: str | None = None
     verification_id: str | None = None
     vendor_code: str | None = None
     retry_after: int | None = None
     outage: bool = False
-    alarm: str | None = None
-    """The metric that calls for a person: `CredentialsRefused` or `CreditsExhausted`."""
+    token_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,63 +120,9 @@ class Rejection:
     index: int
     recipient: str
     message_id: str
-    code: str
+    failure: Failure
     reason: str
     text: str = ""
     campaign_id: str | None = None
-    unsent_claim: str | None = None
-    """A claim of the same request that may stand in the log, and under which surely nothing was sent."""
-
-
-class BridgeError(Exception):
-    """What the bridge itself can say went wrong. Its text is safe to show and to log."""
-
-
-class RequestError(BridgeError):
-    """What CleverTap posted is wrong."""
-
-    status: ClassVar[int] = 400
-
-
-class BadRequest(RequestError):
-    """The request holds no messages that could be read; the text says what is wrong and where."""
-
-
-class NotAuthenticated(RequestError):
-    """Wrong key, missing key or unknown account: all three look alike from outside."""
-
-    status = 401
-
-
-class TooLarge(RequestError):
-    """The body is larger than a request of 1,000 messages can be."""
-
-    status = 413
-
-
-class AccountError(BridgeError):
-    """An account's secret cannot be used now."""
-
-
-class UnknownAccount(AccountError):
-    """There is no secret for the account."""
-
-
-class AccountUnavailable(AccountError):
-    """Secrets Manager did not answer, and the secret is not in memory."""
-
-
-class Misconfigured(AccountError):
-    """The secret is malformed; the text names the field, never its value."""
-
-
-class LogUnavailable(BridgeError):
-    """DynamoDB did not answer or refused. `perhaps_written`: whether the write may have been made all the same."""
-
-    def __init__(self, text: str, *, perhaps_written: bool = True) -> None:
-        super().__init__(text)
-        self.perhaps_written = perhaps_written
-
-
-class NothingAccepted(BridgeError):
-    """Neither the log nor the queue took the request: CleverTap may try again."""
+    unsent_claims: Sequence[str] = ()
+    """Claims of the same request that may stand in the log, and under which surely nothing was sent."""

@@ -1,4 +1,4 @@
-"""Reads phone numbers as CleverTap may send them (contracts/clevertap.md §2, `$$To`)."""
+"""Reads phone numbers as CleverTap may send them (docs/contracts/clevertap.md: `$$To`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from phonenumbers import (
     NumberParseException,
     PhoneNumber,
     ValidationResult,
+    country_code_for_region,
     is_possible_number_with_reason,
     is_valid_number,
     national_significant_number,
@@ -18,6 +19,7 @@ from phonenumbers import (
 # Digits with the separators people write. `phonenumbers` alone would also dig a number out of a sentence, or
 # read letters as a telephone keypad.
 _WRITTEN = re.compile(r"\s*(?P<prefix>\+|00)?(?P<rest>[0-9()\-./\s]{4,36})", re.ASCII)
+_SEPARATORS = str.maketrans("", "", "()-./ \t\n\r\f\v")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,43 @@ class Number:
 def read_number(written: str, country: str) -> Number | None:
     """The number that was written, or None when it is no possible number.
 
-    With `+` or `00` it is international. Bare digits are first read as international without the plus, then as a
-    national number of `country` (ISO code): readings that are *valid* numbers win over those that merely have a
-    possible length, as a ten-digit Indian mobile (`9876543210`) would else be a short number in Iran (+98).
+    With `+` or `00` it is international, and its length has to be possible. Bare digits have to be a *valid* number:
+    an international one that begins with the calling code of `country` (ISO code), else a national one of `country`,
+    else any other international one. In this order, as many a national number is also one of another country:
+    `6499962283` is an Indian mobile, and one in New Zealand.
     """
     found = _WRITTEN.fullmatch(written)
     if not found:
         return None
-    if found["prefix"]:
-        readings = [_parse("+" + found["rest"], None)]
-    else:
-        readings = [_parse("+" + found["rest"], None), _parse(found["rest"], country)]
-    candidates = [reading for reading in readings if reading]
-    best = next(filter(is_valid_number, candidates), None) or next(filter(_is_possible, candidates), None)
-    return _number(best) if best else None
+    digits = found["rest"].translate(_SEPARATORS)
+    number = _international(digits) if found["prefix"] else _bare(digits, country)
+    return _number(number) if number else None
+
+
+def calling_code(country: str) -> str:
+    """The calling code of a country (ISO code), without the plus; `0` for a country that has none."""
+    return str(country_code_for_region(country))
+
+
+def _international(digits: str) -> PhoneNumber | None:
+    number = _parse("+" + digits, None)
+    # is_possible_number() would also allow numbers that can be dialled only from within their own town.
+    possible = number and is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    return number if possible else None
+
+
+def _bare(digits: str, country: str) -> PhoneNumber | None:
+    own = digits.startswith(calling_code(country))
+    return (
+        (_valid("+" + digits, None) if own else None)
+        or _valid(digits, country)
+        or (_valid("+" + digits, None) if not own else None)
+    )
+
+
+def _valid(text: str, country: str | None) -> PhoneNumber | None:
+    number = _parse(text, country)
+    return number if number and is_valid_number(number) else None
 
 
 def _parse(text: str, country: str | None) -> PhoneNumber | None:
@@ -52,11 +77,6 @@ def _parse(text: str, country: str | None) -> PhoneNumber | None:
         return parse(text, country)
     except NumberParseException:
         return None
-
-
-def _is_possible(number: PhoneNumber) -> bool:
-    # is_possible_number() would also allow numbers that can be dialled only from within their own town.
-    return is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
 
 
 def _number(number: PhoneNumber) -> Number:

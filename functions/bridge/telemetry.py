@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from bridge.message import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.message import Outcome, Status
 
-logger = Logger()
-"""JSON lines; service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
+VERSION = (Path(__file__).parent / "VERSION").read_text().strip()
 
-# Events hold keys, numbers and texts: no setting of the environment may have them logged.
-with_context = logger.inject_lambda_context(clear_state=True, log_event=False)
-"""Decorates a handler: its log lines carry the invocation's context."""
+logger = Logger(use_rfc3339=True)
+"""JSON lines; service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
 
 # Lambda gives the root logger the template's LogLevel. At DEBUG botocore logs whole requests, secrets and texts
 # included, and urllib3 the URL of the token call.
@@ -37,17 +38,28 @@ STATUS_METRICS: Mapping[str, str] = {
     "expired": "MessagesExpired",
     "duplicate": "MessagesDuplicate",
 }
+# Causes that call for a person, each with the metric its alarm watches.
+CAUSE_METRICS: Mapping[Cause, str] = {
+    Cause.CREDENTIALS: "CredentialsRefused",
+    Cause.CREDITS: "CreditsExhausted",
+    Cause.GATEWAY: "GatewayAnswers",
+    Cause.LOG_REFUSED: "LogRefused",
+    Cause.BREAKER: "SendingPaused",
+}
 
 
 @dataclass(slots=True)
-class Tally:
-    """What one invocation did: metrics by account and name, and over all accounts the vendor's verdicts by code."""
+class InvocationMetrics:
+    """What one invocation did: metrics by account and name, and over all accounts what the vendor said."""
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     latencies: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     verdicts: Counter[str] = field(default_factory=Counter)
-    rejections: Counter[str] = field(default_factory=Counter)
-    """By CleverTap's code."""
+    """By Message Central's code."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Of rejected messages, by their `Failure`."""
+    causes: Counter[str] = field(default_factory=Counter)
+    """Of postponed messages, by their `Cause`."""
 
     def add(self, account: str, metric: str, count: int = 1) -> None:
         """Count something of an account."""
@@ -61,13 +73,18 @@ class Tally:
     def add_outcome(self, account: str, outcome: Outcome, seconds: float) -> None:
         """Count one attempt, which took so many seconds at the vendor."""
         self.add_status(account, outcome.status)
-        if outcome.code:
-            self.rejections[outcome.code] += 1
-        if outcome.alarm:
-            self.add(account, outcome.alarm)
+        if outcome.failure:
+            self.failures[outcome.failure] += 1
         if outcome.vendor_code:
             self.verdicts[outcome.vendor_code] += 1
         self.latencies[account, "SendLatency"].append(seconds * 1_000)
+
+    def add_postponed(self, account: str, cause: Cause, count: int = 1) -> None:
+        """Count messages that have to wait."""
+        self.add(account, "MessagesPostponed", count)
+        if cause in CAUSE_METRICS:
+            self.add(account, CAUSE_METRICS[cause], count)
+        self.causes[cause] += count
 
     def emit(self) -> None:
         """Write everything as CloudWatch metrics (EMF), once by service and once by service and account."""
@@ -84,6 +101,11 @@ class Tally:
                 metrics.flush_metrics()
 
     def summary(self) -> dict[str, Any]:
-        """All counts together, for a log line."""
-        counts = sum(self.counts.values(), Counter[str]())
-        return {"counts": counts, "verdicts": self.verdicts, "rejections": self.rejections}
+        """All counts together, for a log line; what is empty is left out."""
+        found = {
+            "counts": sum(self.counts.values(), Counter[str]()),
+            "verdicts": self.verdicts,
+            "failures": self.failures,
+            "postponed": self.causes,
+        }
+        return {name: dict(counts) for name, counts in found.items() if counts}

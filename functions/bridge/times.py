@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,10 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left; never below zero."""
         return max(0.0, self.at - self.clock())
+
+    def before(self, seconds: float) -> Deadline:
+        """The deadline that many seconds before this one."""
+        return replace(self, at=self.at - seconds)
 
     def allows(self, seconds: float) -> bool:
         """Whether something that may take so many seconds can still be started."""

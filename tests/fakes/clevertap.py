@@ -1,65 +1,98 @@
-"""CleverTap's callback URL, in the place of urllib3: judges each call by its contract, and answers as told."""
+"""CleverTap's callback URL, in the place of the transport: judges each call by its contract, and answers as told."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError, ReadTimeoutError
+from bridge.errors import MaybeSent, NotSent
+from bridge.transport import HttpTransport, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from urllib3.exceptions import HTTPError
+    from bridge.errors import TransportFailure
+    from bridge.times import Deadline
+    from bridge.transport import Permit
 
 SUCCESS = b'{"status": "success", "processed": 1, "unprocessed": []}'
+SILENCES = (NotSent("no connection"), MaybeSent("no answer"))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What urllib3 gives back, as far as it is looked at."""
-
-    status: int = 200
-    data: bytes = SUCCESS
-
-
-UNREACHED = NewConnectionError(None, "refused")
-NO_CONNECTION = ConnectTimeoutError("connect")
-NO_ANSWER = ReadTimeoutError(None, "url", "read")
-CUT = ProtocolError("connection aborted")
-SILENCES = (UNREACHED, NO_CONNECTION, NO_ANSWER, CUT)
+def answer(status: int = 200, body: bytes = SUCCESS) -> Response:
+    """What CleverTap, or something else at its URL, answers."""
+    return Response(status, body)
 
 
 class FakeCleverTap:
-    """Takes calls. `script`: how the next ones end, then `default`; `seconds` is how long each takes."""
+    """Takes calls. `script`: how the next ones end, then `by_url`, then `default`; `seconds` is how long each takes."""
 
     def __init__(self, sleep: Callable[[float], None] = lambda _seconds: None) -> None:
-        self.script: deque[Answer | HTTPError] = deque()
-        self.default: Answer | HTTPError = Answer()
-        self.by_url: dict[str, Answer | HTTPError] = {}
+        self.script: deque[Response | TransportFailure] = deque()
+        self.default: Response | TransportFailure = answer()
+        self.by_url: dict[str, Response | TransportFailure] = {}
         self.seconds = 0.0
         self.calls: list[tuple[str, list[dict[str, Any]]]] = []
         """(URL, items, each with its `event`) of every call."""
+        self.bodies: list[Any] = []
+        """What was posted, as JSON, by every call."""
         self.taken: list[dict[str, Any]] = []
         """The items of the calls that were answered 2xx."""
-        self._sleep = sleep
+        self.servers: list[str] = []
+        """The base URL of every transport that was made."""
+        self.allowed: list[float] = []
+        """How many seconds each call was given."""
+        self.sleep = sleep
 
     @property
     def metas(self) -> Counter[str]:
         """How often each message was told of, in calls that were taken."""
         return Counter(item["meta"] for item in self.taken)
 
-    def request(self, method: str, url: str, *, body: bytes, headers: dict[str, str], redirect: bool) -> Answer:
-        assert (method, redirect) == ("POST", False)
-        assert headers["content-type"] == "application/json"
-        items = [{**item, "event": call["event"]} for call in json.loads(body) for item in call["data"]]
+    def transport(self, base_url: str, connections: int, clock: Callable[[], float]) -> HttpTransport:
+        """A transport to one server; like the real one, only to what is the URL of a server."""
+        self.servers.append(base_url)
+        return _Transport(base_url, connections, clock, self)
+
+    def take(self, url: str, body: str | bytes) -> Response:
+        """One call."""
+        posted = json.loads(body)
+        items = [{**item, "event": call["event"]} for call in posted for item in call["data"]]
         self.calls.append((url, items))
-        self._sleep(self.seconds)
+        self.bodies.append(posted)
         ending = self.script.popleft() if self.script else self.by_url.get(url, self.default)
         if isinstance(ending, Exception):
             raise ending
         if ending.status < 300:
             self.taken += items
         return ending
+
+
+class _Transport(HttpTransport):
+    """The real one, but for the network."""
+
+    def __init__(self, base_url: str, connections: int, clock: Callable[[], float], clevertap: FakeCleverTap) -> None:
+        super().__init__(base_url, connections, clock)
+        self.base_url = base_url
+        self.clevertap = clevertap
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        body: str | bytes | None = None,
+        permit: Permit | None = None,
+    ) -> Response:
+        assert (method, permit) == ("POST", None)
+        assert headers["content-type"] == "application/json"
+        assert body
+        allowed = deadline.remaining()
+        self.clevertap.allowed.append(allowed)
+        self.clevertap.sleep(min(self.clevertap.seconds, allowed))
+        if self.clevertap.seconds > allowed:
+            raise MaybeSent("no answer in time")
+        return self.clevertap.take(self.base_url + path, body)

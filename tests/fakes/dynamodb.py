@@ -1,16 +1,20 @@
-"""DynamoDB, one table with a partition and a sort key."""
+"""DynamoDB: the stack's tables, each with a partition and a sort key."""
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.rows import Row, from_item
+from bridge.log.row import Row
 from tests.fakes.expressions import Expression, Item, invalid
 from tests.fakes.faults import Neighbour, client_error
 
-PARTITION, SORT = "recipient", "messageId"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOG, CAMPAIGNS = "SmsLog", "Campaigns"
+KEYS = {LOG: ("recipient", "messageId"), CAMPAIGNS: ("account", "campaign")}
 MOST_IN_BATCH = 25
 Key = tuple[str, str]
 
@@ -18,37 +22,35 @@ Key = tuple[str, str]
 class FakeDynamoDB(Neighbour):
     """A client. Keeps each item's story, to see afterwards in which order its statuses came."""
 
-    def __init__(self, table: str = "SmsLog") -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.table = table
-        self.items: dict[Key, Item] = {}
+        self.tables: dict[str, dict[Key, Item]] = {name: {} for name in KEYS}
         self.story: list[tuple[Key, str | None, str]] = []
-        """(key, status before, status after) of every write, in order."""
+        """(key, status before, status after) of every write of the log's, in order."""
         self.unprocessed: deque[int] = deque()
         """How many items, from the end, the next batches leave unwritten."""
 
+    @property
+    def items(self) -> dict[Key, Item]:
+        """The log's items."""
+        return self.tables[LOG]
+
     def row(self, key: Key) -> Row | None:
-        """An item as plain values."""
+        """One row of the log."""
         item = self.items.get(key)
-        return None if item is None else from_item(item)
+        return None if item is None else Row.from_item(item)
 
     def rows(self) -> list[Row]:
-        """All items."""
-        return [from_item(item) for item in self.items.values()]
+        """All rows of the log."""
+        return [Row.from_item(item) for item in self.items.values()]
 
     def statuses(self) -> list[str]:
-        """The statuses of all items, sorted."""
-        return sorted(str(row["status"]) for row in self.rows())
+        """The statuses of all rows, sorted."""
+        return sorted(row.status.value for row in self.rows())
 
     def put(self, row: Row) -> None:
-        """Lay an item into the table."""
-        item = {
-            name: {"BOOL": value} if value is True or value is False
-            else {"N": str(value)} if isinstance(value, int)
-            else {"S": value}
-            for name, value in row.items()
-        }  # fmt: skip
-        self._write(item)
+        """Lay a row into the log."""
+        self._write(LOG, row.to_item())
 
     # The client's methods
 
@@ -63,11 +65,10 @@ class FakeDynamoDB(Neighbour):
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
-            self._check(TableName)
-            key = _key(Item)
-            expression = Expression(self.items.get(key), ExpressionAttributeNames, ExpressionAttributeValues)
-            self._demand(key, expression, ConditionExpression, ReturnValuesOnConditionCheckFailure)
-            self._write(Item)
+            old = self._table(TableName).get(_key(TableName, Item))
+            expression = Expression(old, ExpressionAttributeNames, ExpressionAttributeValues)
+            _demand(old, expression, ConditionExpression, ReturnValuesOnConditionCheckFailure)
+            self._write(TableName, Item)
             return {}
 
         return self._call("put_item", effect)
@@ -81,36 +82,53 @@ class FakeDynamoDB(Neighbour):
         ConditionExpression: str | None = None,  # noqa: N803
         ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
         ExpressionAttributeValues: Item | None = None,  # noqa: N803
+        ReturnValues: str = "NONE",  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
-            self._check(TableName)
-            key = _key(Key)
-            old = self.items.get(key)
+            old = self._table(TableName).get(_key(TableName, Key))
             expression = Expression(old or Key, ExpressionAttributeNames, ExpressionAttributeValues)
             new = expression.updated(UpdateExpression)
             condition = Expression(old, ExpressionAttributeNames, ExpressionAttributeValues)
             condition._used = expression._used
-            self._demand(key, condition, ConditionExpression, ReturnValuesOnConditionCheckFailure)
-            self._write(new)
-            return {}
+            _demand(old, condition, ConditionExpression, ReturnValuesOnConditionCheckFailure)
+            self._write(TableName, new)
+            return _returned(ReturnValues, new, old)
 
         return self._call("update_item", effect)
 
     def batch_write_item(self, *, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
             [(table, requests)] = RequestItems.items()
-            self._check(table)
+            self._table(table)
             items = [request["PutRequest"]["Item"] for request in requests]
-            if not 0 < len(items) <= MOST_IN_BATCH or len({_key(item) for item in items}) < len(items):
+            if not 0 < len(items) <= MOST_IN_BATCH or len({_key(table, item) for item in items}) < len(items):
                 raise invalid("too many items, none, or one twice")
             left = self.unprocessed.popleft() if self.unprocessed else 0
             for item in items[: len(items) - left]:
-                self._write(item)
+                self._write(table, item)
             unwritten = requests[len(requests) - left :]
             return {"UnprocessedItems": {table: unwritten} if unwritten else {}}
 
         return self._call("batch_write_item", effect)
+
+    def get_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Item,  # noqa: N803
+        ProjectionExpression: str | None = None,  # noqa: N803
+        ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
+        **_options: Any,
+    ) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            item = self._table(TableName).get(_key(TableName, Key))
+            expression = Expression(item, ExpressionAttributeNames, None)
+            names = expression.paths(ProjectionExpression)
+            expression.all_used()
+            return {} if item is None else {"Item": _projected(item, names)}
+
+        return self._call("get_item", effect)
 
     def query(
         self,
@@ -125,51 +143,64 @@ class FakeDynamoDB(Neighbour):
         **_options: Any,
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
-            self._check(TableName)
             found = []
-            for key, item in sorted(self.items.items()):
+            for key, item in sorted(self._table(TableName).items()):
                 expression = Expression(item, ExpressionAttributeNames, ExpressionAttributeValues)
                 matches = expression.holds(KeyConditionExpression)
                 kept = expression.holds(FilterExpression)
                 names = expression.paths(ProjectionExpression)
                 expression.all_used()
-                if matches and kept and (ExclusiveStartKey is None or key > _key(ExclusiveStartKey)):
-                    found.append({name: item[name] for name in names or item if name in item})
-            page = found[: self.page]
-            more = (
-                {"LastEvaluatedKey": {name: page[-1][name] for name in (PARTITION, SORT)}} if found[self.page :] else {}
-            )
-            return {"Items": page, "Count": len(page), **more}
+                if matches and kept and (ExclusiveStartKey is None or key > _key(TableName, ExclusiveStartKey)):
+                    found.append(item)
+            page, rest = found[: self.page], found[self.page :]
+            more = {"LastEvaluatedKey": _projected(page[-1], KEYS[TableName])} if rest else {}
+            return {"Items": [_projected(item, names) for item in page], "Count": len(page), **more}
 
         return self._call("query", effect)
 
     page = 1_000
     """How many items one answer to a query holds."""
 
-    def _demand(self, key: Key, expression: Expression, condition: str | None, returned: str) -> None:
-        held = expression.holds(condition)
-        expression.all_used()
-        if not held:
-            old = {"Item": self.items[key]} if returned == "ALL_OLD" and key in self.items else {}
-            raise client_error("ConditionalCheckFailedException", **old)
-
-    def _check(self, table: str) -> None:
-        if table != self.table:
+    def _table(self, name: str) -> dict[Key, Item]:
+        if name not in self.tables:
             raise client_error("ResourceNotFoundException")
+        return self.tables[name]
 
-    def _write(self, item: Item) -> None:
-        _validate(item)
-        key = _key(item)
-        before = self.items.get(key, {}).get("status", {}).get("S")
-        self.items[key] = item
-        self.story.append((key, before, item["status"]["S"]))
-
-
-def _key(item: Item) -> Key:
-    return item[PARTITION]["S"], item[SORT]["S"]
+    def _write(self, table: str, item: Item) -> None:
+        _validate(table, item)
+        key = _key(table, item)
+        before = self.tables[table].get(key, {})
+        self.tables[table][key] = item
+        if table == LOG:
+            self.story.append((key, before.get("status", {}).get("S"), item["status"]["S"]))
 
 
-def _validate(item: Item) -> None:
+def _demand(old: Item | None, expression: Expression, condition: str | None, returned: str) -> None:
+    held = expression.holds(condition)
+    expression.all_used()
+    if not held:
+        answer = {"Item": old} if returned == "ALL_OLD" and old else {}
+        raise client_error("ConditionalCheckFailedException", **answer)
+
+
+def _returned(what: str, new: Item, old: Item | None) -> dict[str, Any]:
+    known: dict[str, Item | None] = {"NONE": None, "ALL_NEW": new, "ALL_OLD": old}
+    if what not in known:
+        raise invalid(f"this fake does not return {what}")
+    attributes = known[what]
+    return {"Attributes": attributes} if attributes else {}
+
+
+def _projected(item: Item, names: Iterable[str]) -> Item:
+    return {name: item[name] for name in names or item if name in item}
+
+
+def _key(table: str, item: Item) -> Key:
+    partition, sort = KEYS[table]
+    return item[partition]["S"], item[sort]["S"]
+
+
+def _validate(table: str, item: Item) -> None:
     """What DynamoDB refuses: wrong types, impossible keys, text that is no text."""
     kinds = {"S": str, "N": str, "BOOL": bool}
     for name, value in item.items():
@@ -180,6 +211,6 @@ def _validate(item: Item) -> None:
         json.dumps(item, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise client_error("SerializationException") from None
-    partition, sort = _key(item)
+    partition, sort = _key(table, item)
     if not 0 < len(partition.encode()) <= 2_048 or not 0 < len(sort.encode()) <= 1_024:
         raise invalid("an impossible key")

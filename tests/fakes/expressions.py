@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.faults import client_error
@@ -16,10 +18,19 @@ _COMPARE = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-# Of the table's attribute names, those that DynamoDB reserves: they need a placeholder.
-RESERVED = {"status", "text", "segments"}
-
 Item = dict[str, dict[str, Any]]
+
+
+def _reserved() -> frozenset[str]:
+    """The names that DynamoDB reserves, which need a placeholder; moto has the list."""
+    moto = find_spec("moto")
+    assert moto
+    assert moto.origin
+    words = Path(moto.origin).with_name("dynamodb") / "parsing" / "reserved_keywords.txt"
+    return frozenset(words.read_text().lower().split())
+
+
+RESERVED = _reserved()
 
 
 def invalid(why: str) -> Exception:
@@ -36,6 +47,10 @@ class Expression:
         self._item = item or {}
         self._names = names or {}
         self._values = values or {}
+        if values == {} or any(
+            type(plain) not in (str, bool) for value in self._values.values() for plain in value.values()
+        ):
+            raise invalid("values that are none, or of a wrong type")
         self._used: set[str] = set()
         self._tokens: list[str] = []
 
@@ -50,7 +65,7 @@ class Expression:
         return result
 
     def updated(self, text: str) -> Item:
-        """The item after an update expression of SET and REMOVE clauses."""
+        """The item after an update expression of SET, ADD and REMOVE clauses."""
         item = dict(self._item)
         self._tokens = _tokens(text)
         while self._tokens:
@@ -59,7 +74,9 @@ class Expression:
                 name = self._path()
                 if clause == "SET":
                     self._expect("=")
-                    item[name] = self._operand()
+                    item[name] = self._sum()
+                elif clause == "ADD":
+                    item[name] = _added(item.get(name, {"N": "0"}), self._operand(), 1)
                 elif clause == "REMOVE":
                     item.pop(name, None)
                 else:
@@ -67,6 +84,15 @@ class Expression:
                 if not self._accept(","):
                     break
         return item
+
+    def _sum(self) -> Any:
+        result = self._operand()
+        for sign, token in ((1, "+"), (-1, "-")):
+            if self._accept(token):
+                result = _added(result, self._operand(), sign)
+        if result is None:
+            raise invalid("an attribute that the item does not have")
+        return result
 
     def paths(self, text: str | None) -> list[str]:
         """The attributes that a projection names."""
@@ -174,6 +200,13 @@ class Expression:
     def _expect(self, token: str) -> None:
         if not self._accept(token):
             raise invalid(f"{token} expected")
+
+
+def _added(left: Any, right: Any, sign: int) -> dict[str, Any]:
+    if not left or not right or {*left} != {"N"} or {*right} != {"N"}:
+        raise invalid("only numbers that are there can be added")
+    total = float(left["N"]) + sign * float(right["N"])
+    return {"N": str(int(total)) if total.is_integer() else repr(total)}
 
 
 def _plain(value: dict[str, Any]) -> Any:

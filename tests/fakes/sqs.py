@@ -1,4 +1,4 @@
-"""SQS, one queue."""
+"""SQS. All queues are one list here; each entry names its own."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ _ALLOWED = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*"
 
 @dataclass(frozen=True)
 class Entry:
-    """A message on the queue; `due` when its delay is over."""
+    """A message on a queue, by the last part of its URL; `due` when its delay is over."""
 
     id: str
     body: str
     delay: int
     due: float
+    queue: str
+    group: str
 
     @property
     def chunk(self) -> dict[str, Any]:
@@ -57,23 +59,19 @@ class FakeSQS(Neighbour):
                 if place in refused:
                     answer["Failed"].append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
                 else:
-                    self._add(entry["MessageBody"], entry.get("DelaySeconds", 0))
+                    self._add(QueueUrl, entry)
                     answer["Successful"].append({"Id": entry["Id"], "MessageId": self.entries[-1].id})
             return {name: found for name, found in answer.items() if found}
 
         return self._call("send_message_batch", effect)
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:  # noqa: N803
-        def effect() -> dict[str, Any]:
-            _validate(QueueUrl, [{"Id": "0", "MessageBody": MessageBody, "DelaySeconds": DelaySeconds}])
-            self._add(MessageBody, DelaySeconds)
-            return {"MessageId": self.entries[-1].id}
-
-        return self._call("send_message", effect)
-
-    def _add(self, body: str, delay: int) -> None:
+    def _add(self, url: str, entry: dict[str, Any]) -> None:
         self._made += 1
-        self.entries.append(Entry(f"sqs-{self._made}", body, delay, self._clock() + delay))
+        delay, queue = entry.get("DelaySeconds", 0), url.rpartition("/")[2]
+        due = self._clock() + delay
+        self.entries.append(
+            Entry(f"sqs-{self._made}", entry["MessageBody"], delay, due, queue, entry.get("MessageGroupId", ""))
+        )
 
     @property
     def chunks(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import base64
 from typing import Any
 from urllib.parse import quote
 
-from bridge.accounts import Account
+from bridge.account import Account
 from bridge.message import Message
 
 ACCOUNT_ID = "6K9-TST-XX7Z"

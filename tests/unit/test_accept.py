@@ -1,373 +1,528 @@
-"""`POST /sms` with its real wiring: every answer of design §4."""
+"""What CleverTap asked for: one message is sent while it waits, many go to the queue."""
 
 from __future__ import annotations
 
-import base64
 import json
-from typing import Any
-from urllib.parse import urlencode
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from bridge.message_central.wire import Fate
-from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, UNREACHED
-from tests.fakes.values import ACCOUNT_ID, API_KEY, CUSTOMER_ID, EMAIL, PASSWORD, message_id, number, secret, text
-from tests.fakes.vendor import answer
-from tests.unit.doors import KEY_HEADERS, Doors
-
-ONE = {"to": number(1), "text": text(), "messageId": message_id(1)}
-NAME = f"bridge/{ACCOUNT_ID}"
-
-
-def batch(count: int) -> dict[str, Any]:
-    records = [{"to": number(n), "text": text(), "messageId": message_id(n)} for n in range(count)]
-    return {"campaignId": "c-1", "messages": records}
-
-
-# 200
-
-
-def test_one_message_is_sent(doors: Doors):
-    assert doors.post(ONE) == (200, {"status": "sent", "messageId": message_id(1), "verificationId": "4711"})
-
-    assert [(call["mobileNumber"], call["message"]) for call in doors.wire.send_calls] == [("9876500001", text())]
-    assert doors.dynamodb.statuses() == ["sent"]
-
-
-def test_the_answer_is_json(doors: Doors):
-    assert doors.raw(ONE)["headers"] == {"content-type": "application/json"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        json.dumps(ONE),
-        json.dumps({"messages": [ONE]}),
-        json.dumps([ONE]),
-        urlencode(ONE),
-        "\ufeff" + json.dumps(ONE),
-    ],
+from bridge.accept import LOG_PAUSE_SECONDS, LOOK_SECONDS
+from bridge.aws import CALL_SECONDS
+from bridge.breaker import SINGLE_FAILURES
+from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS
+from bridge.chunk import decode
+from bridge.errors import NothingAccepted
+from bridge.message import Outcome, Status
+from bridge.message_central import verdicts
+from tests.fakes.faults import (
+    APPLIED,
+    DENIED,
+    LOST_AFTER,
+    LOST_BEFORE,
+    NOT_APPLIED,
+    THROTTLED,
+    UNREACHED,
+    Crash,
+    Fault,
+    silence,
 )
-@pytest.mark.parametrize("encoded", [False, True])
-def test_one_message_in_every_form(doors: Doors, body: str, encoded: bool):  # noqa: FBT001
-    status, told = doors.post(body, encoded=encoded)
+from tests.fakes.values import ACCOUNT_ID, account, message, message_id, number, text
 
-    assert (status, told["status"]) == (200, "sent")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
+    from bridge.accept import Answer
+    from tests.unit.harness import Bridge
 
-def test_a_message_without_an_id_gets_one_that_is_told(doors: Doors):
-    _, told = doors.post({"to": number(1), "text": text(), "messageId": "$$MessageID"})
-
-    assert told["messageId"].startswith("bridge-")
-    assert doors.dynamodb.rows()[0]["messageId"] == told["messageId"]
-    assert doors.dynamodb.rows()[0]["report"] is False
+KEY = (number(1), message_id(1))
+SECONDS = 13.5
+"""Of an invocation of accept: its timeout less the time to answer."""
 
 
-def test_one_message_while_the_vendor_cannot_be_reached_is_queued(doors: Doors):
-    doors.wire.sends.append(Fate.UNREACHED)
-
-    assert doors.post(ONE) == (200, {"status": "queued", "messageId": message_id(1)})
-
-    assert doors.work() == []
-    assert doors.dynamodb.statuses() == ["sent"]
+def post(bridge: Bridge, records: Any, **changes: Any) -> Answer:
+    body = json.dumps(records).encode()
+    return bridge.acceptor.accept(body, account(**changes), bridge.invocation(SECONDS, "request"))
 
 
-def test_one_message_with_a_wrong_password_is_queued_and_waits(doors: Doors, capsys: pytest.CaptureFixture[str]):
-    doors.wire.token = answer(status=400, error="password is wrong")
-
-    assert doors.post(ONE)[1]["status"] == "queued"
-
-    assert '"CredentialsRefused"' in capsys.readouterr().out
-    assert doors.wire.send_calls == []
+def record(index: int = 1, words: str = text()) -> dict[str, str]:
+    return {"to": number(index), "text": words, "messageId": message_id(index)}
 
 
-def test_one_message_without_an_answer_in_time_is_unknown(doors: Doors):
-    doors.wire.sends.append(Fate.LOST)
-
-    assert doors.post(ONE) == (200, {"status": "unknown", "messageId": message_id(1)})
-    assert doors.sqs.entries == []
+def post_one(bridge: Bridge, index: int = 1, **changes: Any) -> dict[str, Any]:
+    """What CleverTap is told of one message."""
+    return post(bridge, record(index), **changes).body
 
 
-def test_a_message_posted_twice_is_a_duplicate(doors: Doors):
-    doors.post(ONE)
-
-    assert doors.post(ONE) == (200, {"status": "duplicate", "messageId": message_id(1), "was": "sent"})
-    assert len(doors.wire.send_calls) == 1
+def post_many(bridge: Bridge, count: int, rejected: tuple[int, ...] = ()) -> dict[str, Any]:
+    """What CleverTap is told of a batch, some of whose records have no text."""
+    return post(bridge, [record(n, "" if n in rejected else text()) for n in range(count)]).body
 
 
-def test_a_batch_is_queued(doors: Doors):
-    assert doors.post(batch(998)) == (200, {"status": "queued", "accepted": 998, "rejected": []})
-    assert doors.wire.send_calls == []
-
-    assert doors.work() == []
-    assert doors.dynamodb.statuses() == ["sent"] * 998
-    assert {row["campaignId"] for row in doors.dynamodb.rows()} == {"c-1"}
+def status(bridge: Bridge, index: int = 1) -> str | None:
+    row = bridge.dynamodb.row((number(index), message_id(index)))
+    return row and row.status.value
 
 
-def test_of_a_batch_the_bad_records_are_told_with_their_places(doors: Doors):
-    records = batch(3)
-    records["messages"][1]["to"] = "nobody"
-
-    status, told = doors.post(records)
-
-    assert (status, told["status"], told["accepted"]) == (200, "queued", 2)
-    [rejected] = told["rejected"]
-    assert (rejected["index"], rejected["messageId"], rejected["code"]) == (1, message_id(1), "910")
-    assert rejected["reason"]
+def told(status: str, **more: str) -> dict[str, str]:
+    return {"status": status, "messageId": message_id(1), **more}
 
 
-# 422
+def work(bridge: Bridge, seconds: float = 59) -> None:
+    """Dispatch works off what is on the queues."""
+    entries, bridge.sqs.entries = bridge.sqs.entries, []
+    bridge.dispatch(*(decode(entry.body) for entry in entries), seconds=seconds)
 
 
-def test_one_message_with_an_impossible_number_is_rejected(doors: Doors):
-    status, told = doors.post({**ONE, "to": "12"})
-
-    assert (status, told["status"], told["code"]) == (422, "rejected", "910")
-    assert {*told} == {"status", "code", "reason"}
-    assert doors.dynamodb.statuses() == ["rejected"]
+def lay(bridge: Bridge, status: str) -> None:
+    """Message 1 is in the log already."""
+    claim = bridge.log.new_claim(message(1), "w/1", report=True)
+    bridge.dynamodb.put(replace(claim.row, status=Status(status)))
 
 
-def test_one_message_that_the_vendor_rejects_is_rejected(doors: Doors):
-    doors.wire.sends.append(answer(400, 400))
-
-    status, told = doors.post(ONE)
-
-    assert (status, told["status"], told["code"]) == (422, "rejected", "910")
+# One message
 
 
-def test_a_batch_in_which_none_can_be_sent_is_rejected(doors: Doors):
-    status, told = doors.post([{"to": "1", "text": "x"}, {"to": number(1), "text": ""}])
+def test_one_message_is_sent_while_clevertap_waits(bridge: Bridge):
+    assert post_one(bridge) == told("sent", verificationId="v1")
 
-    assert (status, told["status"], told["code"]) == (422, "rejected", "910")
-    assert doors.sqs.entries == []
-
-
-# 400, 401, 413, 503
+    assert status(bridge) == "sent"
+    assert bridge.sqs.entries == []
+    assert bridge.counts() == {"MessagesSent": 1, "MessagesAccepted": 1}
 
 
-@pytest.mark.parametrize("body", ["", "hello", "{", "[]", '{"ciphertext": "x"}', "[[[]]]", json.dumps([ONE] * 1_001)])
-def test_what_is_no_request_is_400(doors: Doors, body: str):
-    status, told = doors.post(body)
+def test_what_the_vendor_rejects_is_told_in_the_answer_and_not_reported(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.BAD_NUMBER)
 
-    assert (status, told["status"]) == (400, "error")
-    assert told["error"]
-    nothing_happened(doors)
+    answer = post(bridge, record())
 
-
-@pytest.mark.parametrize("body", [b"\xff\xfe", b'{"to": "\xff"}', b"\x00\x01\x02"])
-def test_what_is_no_text_is_400(doors: Doors, body: bytes):
-    assert doors.post(body)[0] == 400
+    assert (answer.status, answer.body["code"]) == (HTTPStatus.UNPROCESSABLE_ENTITY, "910")
+    assert bridge.dynamodb.rows()[0].report is False
+    assert bridge.counts() == {"MessagesRejected": 1}
 
 
-def test_lone_surrogates_in_the_body_are_400(doors: Doors):
-    assert doors.post('{"to": "\ud800"}')[0] == 400
+def test_without_an_answer_of_the_vendors_it_is_unknown_and_not_queued(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.LOST)
+
+    assert post_one(bridge)["status"] == "unknown"
+
+    assert status(bridge) == "unknown"
+    assert bridge.sqs.entries == []
 
 
-@pytest.mark.parametrize("event", [{}, {"body": None}, {"headers": None}])
-def test_a_request_with_nothing_in_it_is_refused(doors: Doors, event: dict[str, Any]):
-    from tests.unit.doors import Context  # noqa: PLC0415
+def test_what_is_not_taken_now_is_queued_as_its_second_attempt(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.BUSY)
 
-    assert doors.accept.handler(event, Context())["statusCode"] == 401
-    assert doors.accept.handler({**event, "headers": KEY_HEADERS}, Context())["statusCode"] == 400
+    assert post_one(bridge) == told("queued")
 
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Account": ACCOUNT_ID, "X-Api-Key": API_KEY},
-        {"authorization": "Basic " + base64.b64encode(f"{ACCOUNT_ID}:{API_KEY}".encode()).decode()},
-        {"account": ACCOUNT_ID, "customerId": CUSTOMER_ID, "email": EMAIL, "password": PASSWORD},
-    ],
-)
-def test_each_of_the_three_ways_opens(doors: Doors, headers: dict[str, str]):
-    assert doors.post(ONE, headers)[0] == 200
+    [back] = [decode(entry.body) for entry in bridge.sqs.entries]
+    assert (back.attempts, len(back.messages)) == (1, 1)
+    assert status(bridge) == "retrying"
+    bridge.dispatch(back)
+    assert status(bridge) == "sent"
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"account": ACCOUNT_ID},
-        {"account": ACCOUNT_ID, "x-api-key": "wrong"},
-        {"account": "UNKNOWN", "x-api-key": API_KEY},
-        {"account": "../" + ACCOUNT_ID, "x-api-key": API_KEY},
-        {"account": ACCOUNT_ID, "customerId": CUSTOMER_ID, "email": EMAIL, "password": "wrong"},
-        {"account": ACCOUNT_ID, "customerId": CUSTOMER_ID, "email": EMAIL},
-        {"authorization": "Basic " + base64.b64encode(f"{ACCOUNT_ID}:wrong".encode()).decode()},
-        {"authorization": "Bearer x"},
-    ],
-)
-def test_wrong_missing_and_unknown_get_the_same_401(doors: Doors, headers: dict[str, str]):
-    answered = doors.raw(ONE, headers)
+def test_the_vendors_own_wait_is_the_delay(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.TOO_SOON)
 
-    assert answered == doors.raw(ONE, {"account": ACCOUNT_ID, "x-api-key": "wrong too"})
-    assert (answered["statusCode"], json.loads(answered["body"])) == (
-        401,
-        {"status": "error", "error": "not authenticated"},
+    post_one(bridge)
+
+    assert [entry.delay for entry in bridge.sqs.entries] == [60]
+
+
+@pytest.mark.parametrize("before", ["sent", "rejected", "unknown", "delivered", "undelivered", "expired", "sending"])
+def test_a_message_posted_again_is_a_duplicate(bridge: Bridge, before: str):
+    lay(bridge, before)
+
+    assert post_one(bridge) == told("duplicate", was=before)
+    assert bridge.vendor.tried == []
+    counted = "MessagesPostponed" if before == "sending" else "MessagesDuplicate"
+    assert bridge.counts() == {counted: 1}
+
+
+def test_a_message_that_was_retrying_is_sent_by_a_second_post(bridge: Bridge):
+    lay(bridge, "retrying")
+
+    assert post_one(bridge)["status"] == "sent"
+
+
+@pytest.mark.parametrize("fault", [*NOT_APPLIED, *APPLIED])
+def test_when_the_log_does_not_answer_a_message_is_queued_unsent(bridge: Bridge, fault: Fault):
+    bridge.dynamodb.fail("put_item", *silence(fault))
+
+    assert post_one(bridge)["status"] == "queued"
+    assert bridge.vendor.tried == []
+
+    [back] = [decode(entry.body) for entry in bridge.sqs.entries]
+    bridge.dispatch(back)
+    assert status(bridge) == "sent"
+
+
+@pytest.mark.parametrize("outcome", [verdicts.SENT, verdicts.LOST, verdicts.BAD_NUMBER])
+@pytest.mark.parametrize("fault", [UNREACHED, LOST_AFTER, DENIED])
+def test_an_outcome_that_cannot_be_written_is_written_later(bridge: Bridge, outcome: Outcome, fault: Fault):
+    bridge.vendor.script.append(outcome)
+    bridge.dynamodb.fail("put_item", None, *silence(fault))
+
+    post_one(bridge)
+
+    carried = [chunk for entry in bridge.sqs.entries if (chunk := decode(entry.body)).outcomes]
+    assert len(carried) == 1
+    bridge.dispatch(*carried)
+    assert status(bridge) == outcome.status.value
+
+
+def test_when_neither_vendor_nor_queue_can_be_reached_nothing_is_accepted_and_nothing_will_be_sent(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.UNREACHED)
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+
+    with pytest.raises(NothingAccepted):
+        post_one(bridge)
+
+    # … though the chunk is there: the answer that said so was lost.
+    assert status(bridge) == "rejected"
+    for entry in bridge.sqs.entries:
+        bridge.dispatch(decode(entry.body))
+    assert bridge.vendor.sent == {}
+    assert bridge.dynamodb.rows()[0].report is False
+
+
+@pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER])
+@pytest.mark.parametrize("outage", ["vendor", "log"])
+def test_a_doubt_about_the_queue_is_no_promise_that_it_has_the_message(bridge: Bridge, fault: Fault, outage: str):
+    # The row that cancelling finds may be this request's own claim: that does not tell that a worker has the message.
+    if outage == "vendor":
+        bridge.vendor.script.append(verdicts.UNREACHED)
+    else:
+        bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
+    bridge.sqs.down("send_message_batch", fault)
+    try:
+        post_one(bridge)
+    except NothingAccepted:
+        accepted = False
+    else:
+        accepted = True
+
+    for entry in bridge.sqs.entries:
+        bridge.dispatch(decode(entry.body))
+    if accepted:
+        assert status(bridge) not in (None, "retrying", "sending"), "told that it is queued, and it is nowhere"
+    else:
+        assert bridge.vendor.sent == {}
+
+
+def test_when_neither_log_nor_queue_can_be_reached_nothing_will_be_sent(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_BEFORE))
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+
+    with pytest.raises(NothingAccepted):
+        post_one(bridge)
+
+    for entry in bridge.sqs.entries:
+        bridge.dispatch(decode(entry.body))
+    assert bridge.vendor.sent == {}
+
+
+@pytest.mark.fault("poisonous-text")
+def test_one_message_that_fails_is_no_evidence_however_often_it_comes(bridge: Bridge):
+    for _ in range(3):
+        bridge.vendor.script.append(verdicts.UNREACHED)
+        post_one(bridge, 1)
+
+    assert post_one(bridge, 2)["status"] == "sent"
+
+
+@pytest.mark.fault("outage-long")
+def test_after_two_messages_that_failed_single_messages_go_to_the_queue_for_a_while(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.LOST] * SINGLE_FAILURES)
+    for index in range(SINGLE_FAILURES):
+        post_one(bridge, index + 10)
+
+    assert post_one(bridge, 2)["status"] == "queued"
+    assert len(bridge.vendor.tried) == SINGLE_FAILURES
+    assert status(bridge, 2) is None, "not claimed: the queue's worker does that"
+    assert bridge.counts()["SendingPaused"] == 1
+    [entry] = bridge.sqs.entries
+    assert (entry.queue, entry.delay) == ("single", FIRST_PROBE_SECONDS)
+
+    bridge.clock.sleep(max(entry.delay, LOOK_SECONDS))
+    work(bridge)
+    assert post_one(bridge, 3)["status"] == "queued", "one was sent: a few more have to be"
+    work(bridge)
+    bridge.clock.sleep(LOOK_SECONDS)
+    assert post_one(bridge, 4)["status"] == "sent"
+
+
+def test_other_instances_learn_of_an_outage(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.LOST] * SINGLE_FAILURES)
+    for index in range(SINGLE_FAILURES):
+        post_one(bridge, index + 10)
+
+    bridge.new_environment()
+
+    assert post_one(bridge)["status"] == "queued"
+
+
+def test_an_outage_of_one_account_does_not_pause_another(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.NO_CREDIT] * SINGLE_FAILURES)
+    for index in range(SINGLE_FAILURES):
+        post_one(bridge, index + 10)
+
+    assert post_one(bridge, id="OTHER")["status"] == "sent"
+
+
+@pytest.mark.fault("table-throttled")
+def test_while_the_log_does_not_answer_the_next_messages_do_not_wait_for_it(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_BEFORE))
+    post_one(bridge, 1)
+    asked = bridge.dynamodb.calls["put_item"]
+
+    assert post_one(bridge, 2)["status"] == "queued"
+    assert bridge.dynamodb.calls["put_item"] == asked
+
+    bridge.clock.sleep(LOG_PAUSE_SECONDS)
+    assert post_one(bridge, 3)["status"] == "sent"
+
+
+@contextmanager
+def hangs(bridge: Bridge) -> Iterator[None]:
+    """A vendor that has the message and does not answer until the block is left."""
+    go = threading.Event()
+
+    def hang() -> None:
+        bridge.clock.sleep(10.2)  # past the time for sending
+        go.wait(5)
+
+    bridge.vendor.meanwhile = hang
+    yield
+    go.set()
+    bridge.vendor.meanwhile = lambda: None
+
+
+@pytest.mark.fault("vendor-hangs")
+def test_a_call_that_does_not_end_is_unknown_and_looked_after_by_the_queue(bridge: Bridge):
+    with hangs(bridge):
+        assert post_one(bridge) == told("unknown")
+
+    [entry] = bridge.sqs.entries
+    bridge.clock.sleep(900)
+    bridge.dispatch(decode(entry.body))
+    assert status(bridge) == "unknown"
+    assert bridge.counts()["MessagesUnknown"] == 1
+    assert bridge.vendor.sent[KEY] <= 1
+
+
+def test_a_call_that_does_not_end_is_unknown_even_without_the_queue(bridge: Bridge):
+    bridge.sqs.down("send_message_batch", UNREACHED)
+
+    with hangs(bridge):
+        assert post_one(bridge) == told("unknown"), "a 5xx would make CleverTap send it by another way"
+
+
+@pytest.mark.fault("dns-hangs")
+def test_a_call_that_hangs_before_anything_was_written_is_given_up_and_sent_later(bridge: Bridge):
+    go = threading.Event()
+
+    def hang() -> None:
+        bridge.clock.sleep(10.2)
+        go.wait(5)
+
+    bridge.vendor.before_writing = hang
+    assert post_one(bridge) == told("queued")
+    bridge.vendor.before_writing = lambda: None
+    assert bridge.vendor.tried == []
+
+    work(bridge)
+    go.set()
+    assert status(bridge) == "sent"
+    assert bridge.vendor.sent == {KEY: 1}
+
+
+def test_a_crash_is_no_answer(bridge: Bridge):
+    bridge.vendor.script.append(Crash())
+
+    with pytest.raises(Crash):
+        post_one(bridge)
+
+    assert status(bridge) == "sending"
+
+
+@pytest.mark.parametrize("outcome", [verdicts.LOST, verdicts.BUSY, verdicts.SENT])
+def test_the_answer_is_there_in_time_though_the_log_hangs_after_the_vendor_took_all_it_may(
+    bridge: Bridge, outcome: Outcome
+):
+    bridge.vendor.script.append(outcome)
+    bridge.vendor.meanwhile = lambda: bridge.clock.sleep(9.5)
+    bridge.dynamodb.fail("put_item", None)
+    bridge.dynamodb.down("put_item", LOST_BEFORE)
+    slow = iter([0.0] + [CALL_SECONDS] * 10)
+    bridge.dynamodb.around = lambda point: bridge.clock.sleep(next(slow)) if point == "before put_item" else None
+    start = bridge.clock.now
+
+    post_one(bridge)
+
+    assert bridge.clock.now - start <= 14.0, "CleverTap got a 5xx for a message that was taken"
+
+
+# Records that cannot be messages
+
+
+def test_a_single_rejected_record_is_logged_and_not_reported(bridge: Bridge):
+    answer = post(bridge, record(words=""))
+
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.body == {"status": "rejected", "code": "900", "reason": "text is empty"}
+    [row] = bridge.dynamodb.rows()
+    assert (row.status, row.report, row.attempts) == ("rejected", False, 0)
+
+
+@pytest.mark.parametrize("queue_fault", [None, UNREACHED])
+def test_a_rejection_is_answered_though_it_cannot_be_logged(bridge: Bridge, queue_fault: Fault | None):
+    bridge.dynamodb.down("put_item", UNREACHED)
+    bridge.sqs.down("send_message_batch", queue_fault)
+
+    assert post(bridge, record(words="")).body["status"] == "rejected"
+    assert bridge.counts().get("OutcomesUnrecorded") == (1 if queue_fault else None)
+
+
+# Many
+
+
+def test_many_messages_are_queued_and_none_is_sent(bridge: Bridge):
+    assert post_many(bridge, 250) == {"status": "queued", "accepted": 250, "rejected": []}
+
+    chunks = [decode(entry.body) for entry in bridge.sqs.entries]
+    assert [len(chunk.messages) for chunk in chunks] == [100, 100, 50]
+    assert {(chunk.account, chunk.attempts, chunk.request) for chunk in chunks} == {(ACCOUNT_ID, 0, "request")}
+    assert bridge.vendor.tried == []
+    assert bridge.dynamodb.rows() == []
+    assert bridge.counts() == {"MessagesAccepted": 250}
+
+
+def test_rejected_records_are_logged_and_reported_and_the_others_queued(bridge: Bridge):
+    taken = post_many(bridge, 10, rejected=(2, 5))
+
+    assert taken["accepted"] == 8
+    assert [item["index"] for item in taken["rejected"]] == [2, 5]
+    assert {(row.status.value, row.report) for row in bridge.dynamodb.rows()} == {("rejected", True)}
+    assert len(bridge.dynamodb.rows()) == 2
+
+
+def test_where_all_are_rejected_the_answer_tells_it_and_no_report_is_due(bridge: Bridge):
+    taken = post_many(bridge, 3, rejected=(0, 1, 2))
+
+    assert taken["status"] == "rejected"
+    assert "accepted" not in taken
+    assert {row.report for row in bridge.dynamodb.rows()} == {False}
+    assert bridge.sqs.entries == []
+
+
+def test_what_sqs_refuses_for_good_is_rejected_with_904_at_its_place(bridge: Bridge):
+    bridge.sqs.refused.extend([{1}, {0}, {0}])
+
+    taken = post_many(bridge, 250, rejected=(0, 120))
+
+    assert taken["accepted"] == 148
+    lost = [item for item in taken["rejected"] if item["code"] == "904"]
+    assert [item["index"] for item in lost] == [n for n in range(101, 202) if n != 120]
+    assert [item["index"] for item in taken["rejected"]] == sorted(item["index"] for item in taken["rejected"])
+    assert status(bridge, 150) == "rejected"
+    assert status(bridge, 50) is None
+    assert bridge.dynamodb.row((number(150), message_id(150))).report is True
+
+
+@pytest.mark.parametrize("fault", [*NOT_APPLIED, *APPLIED])
+def test_where_nothing_could_be_queued_nothing_is_accepted_and_nothing_will_be_sent(bridge: Bridge, fault: Fault):
+    bridge.sqs.down("send_message_batch", fault)
+
+    with pytest.raises(NothingAccepted):
+        post_many(bridge, 30, rejected=(3,))
+
+    for entry in bridge.sqs.entries:
+        bridge.dispatch(decode(entry.body))
+    assert bridge.vendor.sent == {}
+
+
+def test_however_long_sqs_takes_to_leave_a_batch_in_doubt_there_is_time_to_cancel_it(bridge: Bridge):
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+    bridge.sqs.around = lambda point: (
+        bridge.clock.sleep(CALL_SECONDS - 1) if point == "before send_message_batch" else None
     )
-    nothing_happened(doors)
+
+    with pytest.raises(NothingAccepted):
+        post_many(bridge, 1_000)  # two calls a round where each has long texts
+
+    bridge.sqs.around = lambda _: None
+    for entry in bridge.sqs.entries:
+        bridge.dispatch(decode(entry.body))
+    assert bridge.sqs.entries
+    assert bridge.vendor.sent == {}
 
 
-def test_who_may_not_call_learns_nothing_about_the_body(doors: Doors):
-    assert doors.post("no json", {})[0] == 401
+def test_a_chunk_in_doubt_that_a_worker_has_already_sent_was_accepted(bridge: Bridge):
+    # The queue took the chunk, and its answer was lost; a worker is quicker than our second call.
+    def work(point: str) -> None:
+        if point == "after send_message_batch":
+            for entry in bridge.sqs.entries:
+                bridge.dispatch(decode(entry.body))
+
+    bridge.sqs.around = work
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+    try:
+        told = {item["messageId"] for item in post_many(bridge, 3)["rejected"]}
+    except NothingAccepted:
+        told = {message_id(n) for n in range(3)}
+
+    sent = {key[1] for key in bridge.vendor.sent}
+    assert not sent & told, "CleverTap was told that these were not taken, and they were sent"
 
 
-def test_a_body_that_is_too_large_is_413(doors: Doors):
-    assert doors.post(" " * 5_000_001)[0] == 413
-    nothing_happened(doors)
+@pytest.mark.parametrize("fault", [THROTTLED, LOST_AFTER])
+def test_a_batch_queued_at_the_second_call_is_accepted_whole(bridge: Bridge, fault: Fault):
+    bridge.sqs.fail("send_message_batch", fault)
+
+    assert post_many(bridge, 120)["accepted"] == 120
 
 
-def test_when_nothing_can_be_accepted_it_is_503_with_a_time_to_come_back(doors: Doors):
-    doors.sqs.down("send_message_batch", UNREACHED)
+def test_rejections_that_cannot_be_logged_travel_by_the_queue(bridge: Bridge):
+    bridge.dynamodb.down("put_item", UNREACHED)
 
-    answered = doors.raw(batch(3))
+    assert post_many(bridge, 5, rejected=(1, 2))["accepted"] == 3
 
-    assert (answered["statusCode"], answered["headers"]["retry-after"]) == (503, "60")
-    assert json.loads(answered["body"])["status"] == "error"
-
-
-def test_one_message_that_can_be_neither_sent_nor_queued_is_503(doors: Doors):
-    doors.sqs.down("send_message_batch", UNREACHED)
-    doors.wire.sends.append(Fate.UNREACHED)
-
-    assert doors.post(ONE)[0] == 503
-    assert doors.dynamodb.statuses() == ["rejected"]
+    carried = [chunk for entry in bridge.sqs.entries if (chunk := decode(entry.body)).outcomes]
+    bridge.dynamodb.heal()
+    bridge.dispatch(*carried)
+    assert bridge.dynamodb.statuses() == ["rejected", "rejected"]
 
 
-def test_an_account_that_is_not_filled_in_is_503_and_names_the_field(doors: Doors):
-    doors.secrets.secrets[NAME] = secret(password="REPLACE_ME")
+def test_after_a_batch_is_queued_a_slow_log_does_not_use_up_the_answers_time(bridge: Bridge):
+    # Each write takes 1.5 s: 320 of them, 16 at once, are 30 s.
+    lock, calls = threading.Lock(), [0]
 
-    status, told = doors.post(ONE)
+    def slow(point: str) -> None:
+        if point == "before put_item":
+            with lock:
+                calls[0] += 1
+                bridge.clock.now += 1.5 / 16
 
-    assert status == 503
-    assert "password" in told["error"]
-    nothing_happened(doors)
+    bridge.dynamodb.around = slow
+    start = bridge.clock.now
 
+    post_many(bridge, 330, rejected=tuple(range(320)))
 
-def test_while_secrets_manager_does_not_answer_it_is_503(doors: Doors):
-    doors.secrets.down("get_secret_value", LOST_BEFORE)
-
-    assert doors.post(ONE)[0] == 503
-
-
-@pytest.mark.parametrize("pasted", ["tok\nen", "tok\u2013en"])
-def test_a_token_that_was_pasted_with_a_line_break_is_503_and_shows_nowhere(doors: Doors, pasted: str):
-    doors.secrets.secrets[NAME] = secret(authToken=pasted)
-
-    status, told = doors.post(ONE)
-
-    assert status == 503
-    assert pasted not in told["error"]
-    nothing_happened(doors)
+    assert bridge.clock.now - start <= 14.0, "CleverTap got a 5xx for a batch that was taken"
 
 
-def test_after_a_part_of_a_batch_is_queued_it_is_never_a_5xx(doors: Doors):
-    doors.sqs.refused.extend([{1}, {0}, {0}])
-    doors.dynamodb.down("put_item", LOST_AFTER)
+def test_texts_of_rejected_records_are_kept_for_the_log(bridge: Bridge):
+    bridge.sqs.refused.extend([{0}] * 3)
+    with pytest.raises(NothingAccepted):
+        post_many(bridge, 2)
+    bridge.sqs.refused.extend([{1}, {0}, {0}])
+    post_many(bridge, 150)
 
-    status, told = doors.post(batch(150))
-
-    assert (status, told["accepted"], len(told["rejected"])) == (200, 100, 50)
-    assert {item["code"] for item in told["rejected"]} == {"904"}
-
-
-# What is logged and counted
-
-
-def test_one_line_is_logged_for_a_request(doors: Doors, capsys: pytest.CaptureFixture[str]):
-    doors.post(batch(3))
-
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    [logged] = [line for line in lines if "level" in line]
-    assert (logged["status"], logged["account"], logged["counts"]) == (200, ACCOUNT_ID, {"MessagesAccepted": 3})
-    [metrics] = [line for line in lines if "_aws" in line]
-    assert (metrics["account"], metrics["service"], metrics["MessagesAccepted"]) == (ACCOUNT_ID, "test", [3.0])
-    assert metrics["AcceptLatency"][0] > 0
-
-
-def test_the_event_is_not_logged_even_where_the_environment_asks_for_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    # Powertools would write headers and body, with key, number and text.
-    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
-    doors = Doors(monkeypatch)
-
-    doors.post(ONE)
-
-    assert API_KEY not in capsys.readouterr().out
-
-
-def nothing_happened(doors: Doors) -> None:
-    assert doors.wire.send_calls == []
-    assert doors.wire.token_calls == []
-    assert doors.sqs.entries == []
-    assert doors.dynamodb.rows() == []
-
-
-# Whatever is posted
-
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.just(number(1))
-names = st.sampled_from(["to", "text", "messageId", "campaignId", "senderId", "messages", "ciphertext", ""]) | st.text(
-    max_size=5
-)
-documents = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(names, inner, max_size=5), max_leaves=25
-)
-likely = st.lists(
-    st.fixed_dictionaries({"to": scalars | st.just(number(2)), "text": scalars}, optional={"messageId": scalars}),
-    max_size=6,
-)
-bodies = (
-    st.binary(max_size=300)
-    | st.text(max_size=300)
-    | (documents | likely | likely.map(lambda records: {"m": records})).map(json.dumps)
-    | st.dictionaries(names, st.text(max_size=20)).map(urlencode)
-    | documents.map(lambda document: json.dumps(document)[:-1])
-)
-header_values = st.text(max_size=30) | st.sampled_from([ACCOUNT_ID, "Basic", "Basic Og=="])
-headers_given = st.just(KEY_HEADERS) | st.fixed_dictionaries(
-    {},
-    optional={
-        "account": header_values,
-        "X-Api-Key": header_values | st.just(API_KEY),
-        **dict.fromkeys(["authorization", "customerId", "email", "password"], header_values),
-    },
-)
-
-SHAPES: dict[tuple[int, str], set[str]] = {
-    (200, "sent"): {"status", "messageId", "verificationId"},
-    (200, "queued"): {"status", "messageId"},
-    (200, "unknown"): {"status", "messageId"},
-    (200, "duplicate"): {"status", "messageId", "was"},
-    (422, "rejected"): {"status", "code", "reason"},
-    (400, "error"): {"status", "error"},
-    (401, "error"): {"status", "error"},
-    (413, "error"): {"status", "error"},
-}
-MANY = {
-    (200, "queued"): {"status", "accepted", "rejected"},
-    (422, "rejected"): {"status", "code", "reason", "rejected"},
-}
-
-
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=bodies, headers=headers_given, fate=st.sampled_from([None, *Fate]))
-def test_whatever_is_posted_has_one_of_the_documented_answers_and_4xx_sends_nothing(
-    doors: Doors, body: str | bytes, headers: dict[str, str], fate: Fate | None
-):
-    doors.accept.intake._paused_until.clear()
-    doors.wire.sends.clear()
-    doors.wire.sends.extend([fate] if fate else [])
-    sends, entries = len(doors.wire.send_calls), len(doors.sqs.entries)
-
-    status, told = doors.post(body, headers)
-
-    shape = {*told}
-    assert shape in (SHAPES.get((status, told["status"])), MANY.get((status, told["status"])))
-    if status >= 400:
-        assert len(doors.wire.send_calls) == sends
-        assert len(doors.sqs.entries) == entries
-    for item in told.get("rejected", ()):
-        assert {*item} == {"index", "messageId", "code", "reason"}
+    assert bridge.dynamodb.row((number(149), message_id(149))).text == text()
+    assert status(bridge, 149) == "rejected"

@@ -1,4 +1,4 @@
-"""What is posted to CleverTap has the documented shape, and its answers are heeded (contracts/clevertap.md §4)."""
+"""What is posted to CleverTap has the documented shape, and its answers are heeded (docs/contracts/clevertap.md)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clevertap.callbacks import Callbacks, Event, Reaction, Reply, event_of, payload
-from bridge.message_central import receipts, verdicts
-from bridge.message_central.verdicts import VERDICTS
-from tests.fakes.clevertap import SILENCES, Answer, FakeCleverTap
+from bridge.clevertap.callbacks import MAX_SERVERS, Callbacks, Event, Reaction, Reply, event_of, payload
+from bridge.clevertap.codes import CODES as BRIDGE_CODES
+from bridge.message import Failure
+from tests.fakes.clevertap import SILENCES, FakeCleverTap, answer
+from tests.fakes.clock import Clock
 from tests.fakes.values import ACCOUNT_ID, START, message_id
-from tests.unit.receipt_doors import URL, row
+from tests.unit.receipt_harness import URL, row
 
 if TYPE_CHECKING:
-    from urllib3.exceptions import HTTPError
+    from bridge.errors import TransportFailure
 
 # The documentation, copied out.
 CODES = {str(code) for code in [*range(900, 911), *range(912, 921)]}
@@ -87,7 +88,7 @@ def test_every_id_comes_out_once_and_to_the_letter(items: list[tuple[str, bool]]
 def test_a_final_row_becomes_an_event_of_the_documented_shape(status: str):
     code = None if status == "delivered" else "914"
 
-    event = event_of(row(0, status, code=code, reason="why"))
+    event = event_of(row(0, status, code=code, reason="why"), START)
 
     [call] = posted(event)
     assert call["event"] == ("delivered" if status == "delivered" else "failed")
@@ -96,28 +97,40 @@ def test_a_final_row_becomes_an_event_of_the_documented_shape(status: str):
 
 
 def test_a_delivery_that_was_in_doubt_before_is_told_without_that_reason():
-    event = event_of(row(0, "delivered", reason="Message Central did not answer", code="904"))
+    event = event_of(row(0, "delivered", reason="Message Central did not answer", code="904"), START)
 
     assert (event.description, event.code) == ("Delivered to handset", None)
 
 
 def test_a_failure_without_code_and_reason_is_told_all_the_same():
-    event = event_of(row(0, "rejected"))
+    event = event_of(row(0, "rejected"), START)
 
     assert (event.code, event.description) == ("900", "not sent")
 
 
+@pytest.mark.parametrize("final_at", [None, "", "yesterday", "0001-01-01"])
+def test_an_end_without_a_readable_time_is_told_with_the_time_of_now(final_at: str | None):
+    assert event_of(row(0, "delivered", final_at=final_at), START + 7.9).ts == START + 7
+
+
 def test_a_long_reason_is_cut():
-    assert len(event_of(row(0, "rejected", reason="long " * 500)).description) == 200
+    assert len(event_of(row(0, "rejected", reason="long " * 500), START).description) == 200
 
 
-def test_every_code_that_the_bridge_has_for_a_failure_is_one_of_clevertaps():
-    of_sends = {outcome.code for outcome in VERDICTS.values() if outcome.code} | {verdicts.REFUSED.code}
-    of_receipts = {meaning.code for meaning in receipts.WORDS.values() if meaning and meaning.code}
+def test_every_failure_has_one_of_clevertaps_codes():
+    assert {*BRIDGE_CODES} == {*Failure}
+    assert {*BRIDGE_CODES.values()} <= CODES
 
-    assert of_sends == {"900", "905", "910", "918"}
-    assert of_receipts == {"900", "914", "915", "916"}
-    assert of_sends | of_receipts <= CODES
+
+def test_an_event_names_the_worker_for_the_log_and_not_for_clevertap():
+    event = event_of(row(0, "delivered", claimed_by="request-id/claim-id"), START)
+
+    assert event.worker == "request-id"
+    assert "request-id" not in json.dumps(payload([event]))
+
+
+def test_a_record_that_never_had_a_worker_names_none():
+    assert event_of(row(0, "rejected", claimed_by=None), START).worker == ""
 
 
 # ── its answers ──────────────────────────────────────────────────────────────
@@ -130,46 +143,52 @@ def clevertap() -> FakeCleverTap:
 
 @pytest.fixture
 def callbacks(clevertap: FakeCleverTap) -> Callbacks:
-    made = Callbacks()
-    made._http = clevertap
-    return made
+    return Callbacks(clevertap.transport, Clock())
+
+
+def post(callbacks: Callbacks, url: str = URL) -> Reply:
+    return callbacks.post(url, [DELIVERED, FAILED], Clock().deadline(60))
 
 
 @pytest.mark.parametrize(
-    ("status", "reaction"),
+    ("status", "reaction", "refused"),
     [
-        (200, Reaction.TAKEN),
-        (202, Reaction.TAKEN),
-        (301, Reaction.REFUSED),
-        (307, Reaction.REFUSED),
-        (400, Reaction.REFUSED),
-        (401, Reaction.REFUSED),
-        (404, Reaction.REFUSED),
-        (413, Reaction.REFUSED),
-        (429, Reaction.LATER),
-        (500, Reaction.LATER),
-        (502, Reaction.LATER),
-        (503, Reaction.LATER),
-        (504, Reaction.LATER),
-        (599, Reaction.LATER),
+        (200, Reaction.ACCEPTED, 0),
+        (202, Reaction.ACCEPTED, 0),
+        (301, Reaction.RETRY, 2),
+        (307, Reaction.RETRY, 2),
+        (400, Reaction.REJECTED, 2),
+        (401, Reaction.RETRY, 2),
+        (403, Reaction.RETRY, 2),
+        (404, Reaction.RETRY, 2),
+        (405, Reaction.RETRY, 2),
+        (410, Reaction.RETRY, 2),
+        (413, Reaction.REJECTED, 2),
+        (422, Reaction.REJECTED, 2),
+        (429, Reaction.RETRY, 0),
+        (500, Reaction.RETRY, 0),
+        (502, Reaction.RETRY, 0),
+        (503, Reaction.RETRY, 0),
+        (504, Reaction.RETRY, 0),
+        (599, Reaction.RETRY, 0),
     ],
 )
-def test_a_status_decides_whether_it_is_posted_again(
-    callbacks: Callbacks, clevertap: FakeCleverTap, status: int, reaction: Reaction
+def test_a_status_decides_whether_it_is_posted_again_and_whether_a_person_is_needed(
+    callbacks: Callbacks, clevertap: FakeCleverTap, status: int, reaction: Reaction, refused: int
 ):
-    clevertap.default = Answer(status)
+    clevertap.default = answer(status)
 
-    assert callbacks.post(URL, [DELIVERED, FAILED]) == Reply(reaction, status)
+    assert post(callbacks) == Reply(reaction, status, refused)
     [(url, items)] = clevertap.calls
     assert url == URL
     assert [item["meta"] for item in items] == [message_id(0), message_id(1)]
 
 
 @pytest.mark.parametrize("silence", SILENCES, ids=lambda one: type(one).__name__)
-def test_no_answer_means_later(callbacks: Callbacks, clevertap: FakeCleverTap, silence: HTTPError):
+def test_no_answer_means_again(callbacks: Callbacks, clevertap: FakeCleverTap, silence: TransportFailure):
     clevertap.default = silence
 
-    assert callbacks.post(URL, [DELIVERED]) == Reply(Reaction.LATER)
+    assert post(callbacks) == Reply(Reaction.RETRY)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +200,7 @@ def test_no_answer_means_later(callbacks: Callbacks, clevertap: FakeCleverTap, s
         (b'{"status": "success"}', 0),
         (b'{"unprocessed": null}', 0),
         (b'{"unprocessed": 7}', 0),
+        (b'{"unprocessed": [1, 2, 3]}', 2),
         (b"[]", 0),
         (b"null", 0),
         (b"", 0),
@@ -193,31 +213,62 @@ def test_no_answer_means_later(callbacks: Callbacks, clevertap: FakeCleverTap, s
 def test_items_that_were_not_processed_are_counted(
     callbacks: Callbacks, clevertap: FakeCleverTap, body: bytes, count: int
 ):
-    clevertap.default = Answer(200, body)
+    clevertap.default = answer(200, body)
 
-    assert callbacks.post(URL, [DELIVERED, FAILED]) == Reply(Reaction.TAKEN, 200, count)
+    assert post(callbacks) == Reply(Reaction.ACCEPTED, 200, count)
 
 
 @given(st.binary())
 def test_no_answer_is_too_strange(body: bytes):
-    made, strange = Callbacks(), FakeCleverTap()
-    made._http = strange
-    strange.default = Answer(200, body)
+    strange = FakeCleverTap()
+    strange.default = answer(200, body)
 
-    assert made.post(URL, [DELIVERED]).reaction is Reaction.TAKEN
-
-
-@pytest.mark.parametrize("url", ["http://", "https://[bad", "httpx://nowhere", "http://host:99999/", "http://%zz:x/"])
-def test_a_url_that_is_none_means_later(url: str):
-    assert Callbacks().post(url, [DELIVERED]) == Reply(Reaction.LATER)
+    assert post(Callbacks(strange.transport, Clock())).reaction is Reaction.ACCEPTED
 
 
-def test_an_event_names_the_worker_for_the_log_and_not_for_clevertap():
-    event = event_of(row(0, "delivered", claimedBy="request-id/claim-id"))
+@pytest.mark.parametrize("url", ["http://", "https://[bad", "httpx://nowhere", "http://host:99999/", "https:///path"])
+def test_a_malformed_url_means_again_and_a_person(callbacks: Callbacks, clevertap: FakeCleverTap, url: str):
+    assert post(callbacks, url) == Reply(Reaction.RETRY, refused=2)
+    assert clevertap.calls == []
 
-    assert event.worker == "request-id"
-    assert "request-id" not in json.dumps(payload([event]))
+
+# ── connections and time ─────────────────────────────────────────────────────
 
 
-def test_a_record_that_never_had_a_worker_names_none():
-    assert event_of(row(0, "rejected", claimedBy=None)).worker == ""
+def test_one_servers_connections_are_kept_for_all_its_urls(callbacks: Callbacks, clevertap: FakeCleverTap):
+    urls = ["https://eu1.cb.example/a?account=1", "https://eu1.cb.example/b", "https://eu1.cb.example"]
+
+    for url in urls:
+        post(callbacks, url)
+
+    assert clevertap.servers == ["https://eu1.cb.example"]
+    assert [url for url, _ in clevertap.calls] == [*urls[:2], "https://eu1.cb.example/"]
+
+
+def test_schemes_and_ports_are_told_apart(callbacks: Callbacks, clevertap: FakeCleverTap):
+    for url in ("https://host.example/", "http://host.example/", "http://host.example:8080/"):
+        post(callbacks, url)
+
+    assert clevertap.servers == ["https://host.example", "http://host.example", "http://host.example:8080"]
+
+
+def test_the_servers_that_are_kept_are_those_used_last(callbacks: Callbacks, clevertap: FakeCleverTap):
+    for n in range(MAX_SERVERS):
+        post(callbacks, f"https://s{n}.example/")
+    post(callbacks, "https://s0.example/")
+    post(callbacks, "https://one-more.example/")  # in the place of s1
+    before = len(clevertap.servers)
+
+    post(callbacks, "https://s0.example/")
+    assert len(clevertap.servers) == before
+    post(callbacks, "https://s1.example/")
+    assert len(clevertap.servers) == before + 1
+
+
+@pytest.mark.parametrize(("left", "allowed"), [(60.0, 10.0), (10.0, 10.0), (4.0, 4.0), (0.0, 0.0)])
+def test_a_call_is_over_after_ten_seconds_and_by_the_deadline(
+    callbacks: Callbacks, clevertap: FakeCleverTap, left: float, allowed: float
+):
+    callbacks.post(URL, [DELIVERED], Clock().deadline(left))
+
+    assert clevertap.allowed == [pytest.approx(allowed)]

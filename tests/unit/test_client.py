@@ -1,4 +1,4 @@
-"""Message Central's send call (contracts/message_central.md §2)."""
+"""Message Central's send call (docs/contracts/message_central.md)."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.message import Outcome, Status
-from bridge.message_central import client as module
+from bridge.message import Cause, Outcome, Status
+from bridge.message_central import verdicts
 from bridge.message_central.client import MessageCentral
-from bridge.message_central.wire import Fate
+from bridge.transport import Permit
 from tests.fakes.clock import Clock
-from tests.fakes.values import CUSTOMER_ID, VENDOR_TOKEN, account, message, text
-from tests.fakes.vendor import FakeWire, accepted, answer
+from tests.fakes.values import AUTH_TOKEN, CUSTOMER_ID, PASSWORD, VENDOR_TOKEN, account, message, text
+from tests.fakes.vendor import MAYBE_SENT, NOT_SENT, FakeTransport, accepted, answer, page
 
 if TYPE_CHECKING:
-    from bridge.accounts import Account
+    from bridge.account import Account
 
 
 class World:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.clock = Clock()
-        self.wire = FakeWire()
+        self.transport = FakeTransport()
         self.held = account()
-        monkeypatch.setattr(module, "Wire", lambda *_: self.wire)
-        self.client = MessageCentral("https://vendor.example", 4, self.reload, self.clock)
+        self.permit = Permit()
+        self.client = MessageCentral(self.transport.factory("", 4, self.clock), self.reload, self.clock)
 
     def reload(self, _name: str) -> Account:
         return self.held
 
     def send(self, seconds: float = 10, held: Account | None = None, **changes: Any) -> Outcome:
-        return self.client.send(message(1, **changes), held or self.held, self.clock.deadline(seconds))
+        self.permit = Permit()
+        return self.client.send(message(1, **changes), held or self.held, self.clock.deadline(seconds), self.permit)
+
+    def probe(self, seconds: float = 10, held: Account | None = None) -> bool:
+        return self.client.probe(held or self.held, self.clock.deadline(seconds))
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
+def world() -> World:
+    return World()
 
 
 def test_the_send_call_is_the_contracts(world: World):
     assert world.send().status is Status.SENT
 
-    assert world.wire.headers[0]["authToken"] == VENDOR_TOKEN
-    assert world.wire.headers[0]["content-type"].startswith("application/x-www-form-urlencoded")
-    assert world.wire.send_calls == [
+    assert world.transport.headers[0]["authToken"] == VENDOR_TOKEN
+    assert world.transport.headers[0]["content-type"].startswith("application/x-www-form-urlencoded")
+    assert world.transport.send_calls == [
         {
             "flowType": "SMS",
             "type": "SMS",
@@ -60,14 +64,14 @@ def test_the_send_call_is_the_contracts(world: World):
 def test_a_text_arrives_as_it_was_written(world: World, words: str):
     world.send(text=words)
 
-    assert world.wire.send_calls[0]["message"] == words
+    assert world.transport.send_calls[0]["message"] == words
 
 
 def test_the_messages_own_settings_come_before_the_accounts(world: World):
     world.send(sender_id="OTHERS", message_type="OTP", held=account(message_type="PROMOTIONAL"))
     world.send(held=account(message_type="PROMOTIONAL"))
 
-    assert [(call["senderId"], call["messageType"]) for call in world.wire.send_calls] == [
+    assert [(call["senderId"], call["messageType"]) for call in world.transport.send_calls] == [
         ("OTHERS", "OTP"),
         ("BRIDGE", "PROMOTIONAL"),
     ]
@@ -79,31 +83,59 @@ def test_the_messages_own_settings_come_before_the_accounts(world: World):
 def test_dlt_ids_go_together_or_not_at_all(world: World, template: str | None, entity: str | None, sent: bool):  # noqa: FBT001
     world.send(template_id=template, held=account(entity_id=entity))
 
-    assert ({"templateId", "entityId"} <= {*world.wire.send_calls[0]}) is sent
-    assert ("templateId" in world.wire.send_calls[0]) is ("entityId" in world.wire.send_calls[0])
+    assert ({"templateId", "entityId"} <= {*world.transport.send_calls[0]}) is sent
+    assert ("templateId" in world.transport.send_calls[0]) is ("entityId" in world.transport.send_calls[0])
 
 
-@pytest.mark.parametrize(("fate", "status"), [(Fate.UNREACHED, Status.RETRYING), (Fate.LOST, Status.UNKNOWN)])
-def test_a_request_without_an_answer(world: World, fate: Fate, status: Status):
-    world.wire.sends.append(fate)
+def test_a_request_that_surely_was_not_sent_waits(world: World):
+    world.transport.sends.append(NOT_SENT)
+
+    assert world.send() == verdicts.UNREACHED
+    assert not world.permit.written
+
+
+def test_a_request_without_a_response_may_have_been_sent_and_is_not_repeated(world: World):
+    world.transport.sends.append(MAYBE_SENT)
+
+    assert world.send() == verdicts.LOST
+    assert world.permit.written
+    assert len(world.transport.send_calls) == 1
+
+
+def test_a_permit_revoked_before_the_message_is_written_sends_nothing_and_is_no_outage(world: World):
+    world.transport.meanwhile = lambda path: "send" in path and world.permit.revoke()
 
     outcome = world.send()
 
-    assert (outcome.status, outcome.outage) == (status, True)
-    assert len(world.wire.send_calls) == 1
+    assert (outcome.status, outcome.cause, outcome.outage) == (Status.RETRYING, Cause.NO_TIME, False)
+    assert world.transport.send_calls == []
 
 
-@pytest.mark.parametrize("refusal", [answer(401), answer(403), answer(200, 401), answer(400, 403)])
+def test_a_permit_revoked_while_a_refused_token_is_renewed_sends_nothing_more(world: World):
+    world.send()
+    world.clock.sleep(60)
+    world.transport.sends.append(answer(401))
+    revoked: list[bool] = []
+    world.transport.meanwhile = lambda path: "token" in path and revoked.append(world.permit.revoke())
+
+    outcome = world.send()
+
+    assert revoked == [True], "the vendor said that it did not take the message"
+    assert outcome.cause is Cause.NO_TIME
+    assert len(world.transport.send_calls) == 2
+
+
+@pytest.mark.parametrize("refusal", [answer(401), page(403), answer(200, 401), answer(400, 403)])
 def test_a_refused_token_is_renewed_once_and_the_message_sent_with_the_new_one(world: World, refusal: Any):
     world.send()
     world.clock.sleep(60)
-    world.wire.token = answer(token="another.LEAK.token")
-    world.wire.sends.extend([refusal, accepted("5")])
+    world.transport.token = answer(token="another.LEAK.token")
+    world.transport.sends.extend([refusal, accepted("5")])
 
     outcome = world.send()
 
     assert (outcome.status, outcome.verification_id) == (Status.SENT, "5")
-    assert [headers["authToken"] for headers in world.wire.headers] == [
+    assert [headers["authToken"] for headers in world.transport.headers] == [
         VENDOR_TOKEN,
         VENDOR_TOKEN,
         "another.LEAK.token",
@@ -113,32 +145,32 @@ def test_a_refused_token_is_renewed_once_and_the_message_sent_with_the_new_one(w
 def test_a_token_refused_twice_holds_the_message_back_with_an_alarm(world: World):
     world.send()
     world.clock.sleep(60)
-    world.wire.default = answer(401)
+    world.transport.default = answer(401)
 
     outcome = world.send()
 
-    assert (outcome.status, outcome.outage, outcome.alarm) == (Status.RETRYING, True, "CredentialsRefused")
-    assert len(world.wire.send_calls) == 3
-    assert len(world.wire.token_calls) == 2
+    assert (outcome.status, outcome.outage, outcome.cause) == (Status.RETRYING, True, Cause.CREDENTIALS)
+    assert len(world.transport.send_calls) == 3
+    assert len(world.transport.token_calls) == 2
 
 
 def test_a_wrong_password_holds_messages_back_and_sends_none(world: World):
-    world.wire.token = answer(status=400, error="password is wrong")
+    world.transport.token = answer(status=400, error="password is wrong")
 
     outcomes = [world.send() for _ in range(5)]
 
-    assert {(outcome.status, outcome.alarm) for outcome in outcomes} == {(Status.RETRYING, "CredentialsRefused")}
-    assert len(world.wire.token_calls) == 1
-    assert world.wire.send_calls == []
+    assert {(outcome.status, outcome.cause) for outcome in outcomes} == {(Status.RETRYING, Cause.CREDENTIALS)}
+    assert len(world.transport.token_calls) == 1
+    assert world.transport.send_calls == []
 
 
-@pytest.mark.parametrize("ending", [Fate.LOST, answer(504), answer(200), answer(500, 500), answer(400, 506)])
+@pytest.mark.parametrize("ending", [MAYBE_SENT, page(502), page(504), answer(200), answer(500, 500), answer(400, 506)])
 def test_a_send_is_never_repeated_within_one_attempt(world: World, ending: Any):
-    world.wire.sends.append(ending)
+    world.transport.sends.append(ending)
 
     world.send()
 
-    assert len(world.wire.send_calls) == 1
+    assert len(world.transport.send_calls) == 1
 
 
 def test_without_time_nothing_is_begun(world: World):
@@ -146,17 +178,86 @@ def test_without_time_nothing_is_begun(world: World):
 
     outcome = world.send(seconds=2.9)
 
-    assert (outcome.status, outcome.outage) == (Status.RETRYING, True)
-    assert len(world.wire.send_calls) == 1
+    assert (outcome.status, outcome.cause) == (Status.RETRYING, Cause.NO_TIME)
+    assert len(world.transport.send_calls) == 1
 
 
 def test_after_a_slow_renewal_nothing_is_begun_without_time(world: World):
     world.send()
     world.clock.sleep(60)
-    world.wire.sends.append(answer(401))
-    world.wire.meanwhile = lambda path: world.clock.sleep(8) if "token" in path else None
+    world.transport.sends.append(answer(401))
+    world.transport.meanwhile = lambda path: world.clock.sleep(8) if "token" in path else None
 
     outcome = world.send()
 
     assert outcome.status is Status.RETRYING
-    assert len(world.wire.send_calls) == 2
+    assert len(world.transport.send_calls) == 2
+
+
+# The probe: one token call, which sends nothing
+
+
+def test_a_probe_makes_one_token_call_and_no_other(world: World):
+    assert world.probe()
+    assert len(world.transport.token_calls) == 1
+    assert world.transport.send_calls == []
+
+
+def test_a_probe_asks_anew_whatever_is_remembered(world: World):
+    world.transport.token = NOT_SENT
+    world.send()
+    world.transport.token = answer(token=VENDOR_TOKEN)
+
+    assert world.probe()
+    assert len(world.transport.token_calls) == 2
+
+
+def test_the_token_that_a_probe_brings_is_used_at_once(world: World):
+    # A new token may end the one before: nobody knows.
+    world.transport.token = NOT_SENT
+    world.send()
+    world.transport.token = answer(token="another.LEAK.token")
+    world.probe()
+
+    assert world.send().status is Status.SENT
+    assert world.transport.headers[-1]["authToken"] == "another.LEAK.token"
+    assert len(world.transport.token_calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "works"),
+    [
+        (answer(status=200, token=VENDOR_TOKEN), True),
+        (answer(status=400, error="password is wrong"), True),
+        (answer(401, error="customerId is invalid"), True),
+        (page(200), False),
+        (page(302), False),
+        (page(401), False),
+        (page(404), False),
+        (page(429), False),
+        (page(503), False),
+        (answer(500, status=500, error="no"), False),
+        (answer(503, error="no"), False),
+        (NOT_SENT, False),
+        (MAYBE_SENT, False),
+    ],
+    ids=repr,
+)
+def test_only_the_vendors_own_word_shows_that_it_works(world: World, reply: Any, works: bool):  # noqa: FBT001
+    world.transport.token = reply
+
+    assert world.probe() is works
+
+
+def test_for_a_pasted_token_the_probe_logs_nobody_in(world: World):
+    # A login might end the token that was pasted, and a wrong password might lock the account.
+    world.transport.token = answer(status=400, error="customerId is invalid")
+    held = account(auth_token=AUTH_TOKEN, password=PASSWORD)
+
+    assert world.probe(held=held)
+    assert world.transport.token_calls == [{"scope": "NEW", "country": "91"}]
+
+    world.transport.token = answer(token=VENDOR_TOKEN)
+    assert world.probe(held=held)
+    world.send(held=held)
+    assert world.transport.headers[-1]["authToken"] == AUTH_TOKEN

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.clevertap.credentials import ACCOUNT_ID as SHAPE
 from bridge.clevertap.credentials import Credentials, read_credentials
-from bridge.message import NotAuthenticated
+from bridge.errors import NotAuthenticated
 from tests.fakes.values import ACCOUNT_ID, API_KEY, CUSTOMER_ID, EMAIL, PASSWORD
 
 

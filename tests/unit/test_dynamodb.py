@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Rea
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import aws
+from bridge.aws import CONNECT_SECONDS, READ_SECONDS, Aws
 from bridge.dynamodb import DynamoDB
 
 URL = "https://dynamodb.ap-south-1.amazonaws.com"
@@ -44,6 +44,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "ExpressionAttributeValues": {":final": {"S": "2026-11-22T10:00:00.000Z"}},
     },
     "batch_write_item": {"RequestItems": {"SmsLog": [{"PutRequest": {"Item": ITEM}}]}},
+    "get_item": {"TableName": "SmsLog", "Key": KEY, "ConsistentRead": True},
     "query": {
         "TableName": "SmsLog",
         "ConsistentRead": True,
@@ -134,6 +135,8 @@ def test_a_request_is_boto3s(call: str, token: str | None):
     [
         ("put_item", {}),
         ("update_item", {}),
+        ("get_item", {"Item": ITEM}),
+        ("get_item", {}),
         ("batch_write_item", {"UnprocessedItems": {"SmsLog": [{"PutRequest": {"Item": ITEM}}]}}),
         ("query", {"Items": [ITEM], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": KEY}),
     ],
@@ -255,19 +258,13 @@ def test_the_environments_proxy_and_certificates_are_used(monkeypatch: pytest.Mo
 
 
 def made() -> Any:
-    """As wiring makes it, with the environment read anew."""
-    aws._settings.cache_clear()
-    aws._session.cache_clear()
-    try:
-        return aws.dynamodb(7)
-    finally:
-        aws._settings.cache_clear()
-        aws._session.cache_clear()
+    """As the bridge makes it, with the environment of now."""
+    return Aws().dynamodb(7)
 
 
 def test_it_waits_no_longer_than_the_other_clients_and_has_a_connection_for_each_thread():
     http = made()._http
 
-    assert (http._timeout.connect_timeout, http._timeout.read_timeout) == (aws.CONNECT_SECONDS, aws.READ_SECONDS)
+    assert (http._timeout.connect_timeout, http._timeout.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
     assert http._max_pool_connections == 7
     assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in http._socket_options

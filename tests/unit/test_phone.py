@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.phone import read_number
+from bridge.phone import calling_code, read_number
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,15 @@ def test_one_indian_number_in_all_its_spellings(written: str):
         ("0612345678", "IT", "+390612345678", "39"),
         ("9198765432", "IN", "+919198765432", "91"),  # national, though it begins like the country code
         ("07400123456", "GB", "+447400123456", "44"),
+        ("6499962283", "IN", "+916499962283", "91"),  # valid in New Zealand, too
+        ("6618170830", "IN", "+916618170830", "91"),  # valid in Thailand, too
+        ("919876500001", "US", "+919876500001", "91"),  # no American number, and an Indian one
+        ("6281234567890", "ID", "+6281234567890", "62"),
+        ("81234567890", "ID", "+6281234567890", "62"),
+        ("+912212345678", "IN", "+912212345678", "91"),  # with a plus a possible length is enough
+        ("00911111111111", "US", "+911111111111", "91"),
+        ("+14155550123", "XX", "+14155550123", "1"),
+        ("14155550123", "XX", "+14155550123", "1"),
     ],
 )
 def test_numbers_of_the_world(written: str, country: str, e164: str, code: str):
@@ -68,6 +77,8 @@ def test_numbers_of_the_world(written: str, country: str, e164: str, code: str):
         "9" * 40,
         "+999123456789",
         "९८७६५००००१",
+        "1111111111",  # of a possible length, but bare digits have to be valid
+        "911111111111",
     ],
 )
 def test_what_is_no_possible_number_is_none(written: str):
@@ -92,3 +103,8 @@ def test_a_number_reads_the_same_with_and_without_its_country(national: int):
     assert international == read_number(f"91{national}", "IN") == read_number(f"0091{national}", "US")
     again = international and read_number(international.e164, "US")
     assert again == international
+
+
+@pytest.mark.parametrize(("country", "code"), [("IN", "91"), ("US", "1"), ("CA", "1"), ("AE", "971"), ("XX", "0")])
+def test_a_country_has_a_calling_code(country: str, code: str):
+    assert calling_code(country) == code

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.message import BadRequest, Status
+from bridge.errors import BadRequest
+from bridge.message import Failure, Status
 from bridge.message_central.receipts import (
     FIELDS,
     MAX_RECEIPTS,
     OPTIONAL,
-    WORDS,
+    STATUS_WORDS,
+    DeliveryStatus,
     Receipt,
     Unrecognised,
     read_receipts,
@@ -23,22 +25,22 @@ from bridge.message_central.receipts import (
 from bridge.message_central.verdicts import verdict
 from tests.fakes.values import number
 from tests.fakes.vendor import accepted
-from tests.unit.receipt_doors import receipt
+from tests.unit.receipt_harness import receipt
 
 EXPECTED = Receipt("v0", number()[3:], "DELIVRD", "91")
 
-# What README and contract promise: the vendor's word, our status, CleverTap's code.
+# What is promised: the vendor's word, our status, and why it ended badly.
 TABLE = {
     "DELIVRD": (Status.DELIVERED, None),
     "DELIVERED": (Status.DELIVERED, None),
-    "UNDELIV": (Status.UNDELIVERED, "914"),
-    "UNDELIVERED": (Status.UNDELIVERED, "914"),
-    "FAILED": (Status.UNDELIVERED, "914"),
-    "EXPIRED": (Status.UNDELIVERED, "916"),
-    "REJECTD": (Status.UNDELIVERED, "900"),
-    "REJECTED": (Status.UNDELIVERED, "900"),
-    "UNKNOWN": (Status.UNDELIVERED, "900"),
-    "DELETED": (Status.UNDELIVERED, "915"),
+    "UNDELIV": (Status.UNDELIVERED, Failure.UNDELIVERED),
+    "UNDELIVERED": (Status.UNDELIVERED, Failure.UNDELIVERED),
+    "FAILED": (Status.UNDELIVERED, Failure.UNDELIVERED),
+    "EXPIRED": (Status.UNDELIVERED, Failure.EXPIRED),
+    "REJECTD": (Status.UNDELIVERED, Failure.NETWORK),
+    "REJECTED": (Status.UNDELIVERED, Failure.NETWORK),
+    "UNKNOWN": (Status.UNDELIVERED, Failure.NETWORK),
+    "DELETED": (Status.UNDELIVERED, Failure.DROPPED),
     "ACCEPTD": None,
     "ACCEPTED": None,
     "ENROUTE": None,
@@ -63,11 +65,11 @@ def test_each_word_means_what_is_promised(word: str):
     [found] = read(receipt(status=word))
 
     assert isinstance(found, Receipt)
-    assert (found.meaning and found.meaning[:2]) == TABLE[word]
+    assert (found.delivery and (found.delivery.status, found.delivery.failure)) == TABLE[word]
 
 
 def test_no_word_has_been_added_without_being_promised():
-    assert {*WORDS} == {*TABLE}
+    assert {*STATUS_WORDS} == {*TABLE}
 
 
 @pytest.mark.parametrize("word", ["delivrd", "Delivered", " DELIVRD ", "DELIVRD\n"])
@@ -75,8 +77,8 @@ def test_case_and_blanks_around_a_word_do_not_matter(word: str):
     [found] = read(receipt(status=word))
 
     assert isinstance(found, Receipt)
-    assert found.meaning
-    assert found.meaning.status is Status.DELIVERED
+    assert found.delivery
+    assert found.delivery.status is Status.DELIVERED
 
 
 @pytest.mark.parametrize("name", ["verificationId", "messageId", "transactionId", "VERIFICATIONID", "messageid"])
@@ -200,8 +202,8 @@ def test_an_error_code_stands_beside_the_reason_of_a_failure(code: Any, shown: b
     [found] = read(receipt(status="UNDELIV", errorCode=code))
 
     assert isinstance(found, Receipt)
-    assert found.meaning
-    assert found.meaning.description == ("Undelivered (error " + str(code) + ")" if shown else "Undelivered")
+    assert found.delivery
+    assert found.delivery.description == ("Undelivered (error " + str(code) + ")" if shown else "Undelivered")
 
 
 @pytest.mark.parametrize("code", ["no such subscriber", number(), "12345678901", "<b>", "ä"])
@@ -209,16 +211,16 @@ def test_what_is_no_error_code_is_left_out(code: str):
     [found] = read(receipt(status="UNDELIV", errorCode=code))
 
     assert isinstance(found, Receipt)
-    assert found.meaning
-    assert found.meaning.description == "Undelivered"
+    assert found.delivery
+    assert found.delivery.description == "Undelivered"
 
 
 def test_a_delivery_has_no_error():
     [found] = read(receipt(status="DELIVRD", errorCode="7"))
 
     assert isinstance(found, Receipt)
-    assert found.meaning
-    assert found.meaning == (Status.DELIVERED, None, "Delivered to handset")
+    assert found.delivery
+    assert found.delivery == DeliveryStatus(Status.DELIVERED, None, "Delivered to handset")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_what_can_hold_no_receipt_is_refused(body: bytes, query: str):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*WORDS]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*STATUS_WORDS]),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -264,7 +266,7 @@ def judge(body: bytes, query: str) -> None:
         if isinstance(one, Receipt):
             assert one.verification_id
             assert one.number
-            assert one.status in WORDS
+            assert one.status in STATUS_WORDS
             one.verification_id.encode()  # can be written to the log
 
 

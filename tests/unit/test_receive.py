@@ -1,9 +1,10 @@
-"""The receive function with its real wiring."""
+"""The receive function: who may call it, what it answers, and that no receipt is lost."""
 
 from __future__ import annotations
 
 import base64
 import json
+import threading
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,34 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.message_central.receipts import FIELDS, WORDS
-from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED
-from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, message_id, number, secret
-from tests.unit.doors import Context
-from tests.unit.receipt_doors import OTHER_ACCOUNT, OTHER_KEY, ReceiptDoors, receipt, row
+from bridge.message_central.receipts import FIELDS, STATUS_WORDS
+from bridge.pending import DAY_SECONDS
+from bridge.receive import THREADS
+from tests.fakes.faults import APPLIED, DENIED, LOST_AFTER, LOST_BEFORE, NOT_APPLIED, THROTTLED, Fault
+from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, START, message_id, number, secret
+from tests.unit.receipt_harness import OTHER_ACCOUNT, OTHER_KEY, SECRET, ReceiptHarness, metrics, receipt, row
 
+OK = (200, {"status": "ok", "processed": 1})
 NOT_FOUND = (404, {"message": "Not Found"})
 LATER = (503, {"status": "error", "error": "try again later"})
 
 
 @pytest.fixture
-def doors(_environment: None, monkeypatch: pytest.MonkeyPatch) -> ReceiptDoors:
-    return ReceiptDoors(monkeypatch)
-
-
-def status(doors: ReceiptDoors, index: int = 0) -> Any:
-    found = doors.dynamodb.row((number(index), message_id(index)))
-    return found and found["status"]
-
-
-def metrics(printed: str) -> dict[str, Any]:
-    """All metrics that were written, by (account, name)."""
-    documents = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
-    return {
-        (one["account"], metric["Name"]): one[metric["Name"]]
-        for one in documents
-        for metric in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    }
+def harness() -> ReceiptHarness:
+    return ReceiptHarness()
 
 
 FORMS = {
@@ -51,50 +39,55 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_receipt_is_taken_in_every_form(doors: ReceiptDoors, form: str):
-    doors.dynamodb.put(row())
+def test_a_receipt_is_taken_in_every_form(harness: ReceiptHarness, form: str):
+    harness.put(row())
 
-    assert doors.post(**FORMS[form]) == (200, {"status": "ok", "processed": 1})
+    assert harness.post(**FORMS[form]) == OK
 
-    assert status(doors) == "delivered"
+    assert harness.status() == "delivered"
 
 
-def test_an_event_without_body_or_query_is_refused(doors: ReceiptDoors):
-    code, answer = doors.post()
+def test_an_event_without_body_or_query_is_refused(harness: ReceiptHarness):
+    code, answer = harness.post()
 
     assert code == 400
     assert answer["errors"][0]["error"].startswith("no delivery report")
 
 
-def test_a_get_as_api_gateway_sends_it(doors: ReceiptDoors):
-    doors.dynamodb.put(row())
+def test_a_get_as_api_gateway_sends_it(harness: ReceiptHarness):
+    harness.put(row())
     parameters = {"account": ACCOUNT_ID, "receiptKey": RECEIPT_KEY}
     event = {"rawQueryString": urlencode(receipt()), "pathParameters": parameters, "isBase64Encoded": False}
 
-    assert doors.receive.handler(event, Context())["statusCode"] == 200
-    assert status(doors) == "delivered"
+    assert harness.receive(event)["statusCode"] == 200
+    assert harness.status() == "delivered"
 
 
-def test_what_is_not_recognised_is_told_logged_and_counted_and_the_rest_is_taken(doors: ReceiptDoors, capsys: Any):
-    doors.dynamodb.put(row(1))
+def test_what_is_not_recognised_is_told_logged_and_counted_and_the_rest_is_taken(harness: ReceiptHarness, capsys: Any):
+    harness.put(row(1))
 
-    code, answer = doors.post([{"status": "DELIVRD"}, receipt(1), receipt(2, "LOST IN SPACE")])
+    code, answer = harness.post([{"status": "DELIVRD"}, receipt(1), receipt(2, "LOST IN SPACE")])
 
     assert code == 400
     assert answer["processed"] == 1
     assert [one["index"] for one in answer["errors"]] == [0, 2]
     assert "missing: verificationId or messageId or transactionId; mobileNumber" in answer["errors"][0]["error"]
-    assert status(doors, 1) == "delivered"
+    assert harness.status(1) == "delivered"
     printed = capsys.readouterr().out
     assert "LOST IN SPACE" in printed
     assert metrics(printed)[ACCOUNT_ID, "ReceiptsUnrecognised"] == [2]
     assert metrics(printed)[ACCOUNT_ID, "ReceiptsDelivered"] == [1]
 
 
-def test_a_body_that_is_nothing_is_counted_as_well(doors: ReceiptDoors, capsys: Any):
-    assert doors.post("<xml/>")[0] == 400
+def test_a_body_that_holds_no_receipt_is_counted_as_well(harness: ReceiptHarness, capsys: Any):
+    assert harness.post("<xml/>")[0] == 400
 
     assert metrics(capsys.readouterr().out) == {(ACCOUNT_ID, "ReceiptsUnrecognised"): [1]}
+
+
+def test_no_receipts_are_no_work(harness: ReceiptHarness):
+    assert harness.receive({"Records": []}) == {"batchItemFailures": []}
+    assert (harness.dynamodb.calls, harness.parked.calls) == ({}, {})
 
 
 # ── who may call ─────────────────────────────────────────────────────────────
@@ -121,122 +114,288 @@ def test_a_body_that_is_nothing_is_counted_as_well(doors: ReceiptDoors, capsys: 
     ],
 )
 def test_a_wrong_key_an_unknown_account_and_one_without_a_key_look_alike(
-    doors: ReceiptDoors, account: str, key: str | None
+    harness: ReceiptHarness, account: str, key: str | None
 ):
-    doors.secrets.secrets["bridge/WITHOUT-KEY"] = secret(receiptKey=None)
-    doors.dynamodb.put(row())
+    harness.secrets.secrets["bridge/WITHOUT-KEY"] = secret(receiptKey=None)
+    harness.put(row())
 
-    assert doors.post(receipt(), account=account, key=key) == NOT_FOUND
+    assert harness.post(receipt(), account=account, key=key) == NOT_FOUND
 
-    assert status(doors) == "sent"
-    assert doors.dynamodb.calls == {}
-
-
-def test_an_event_without_path_parameters_is_not_found(doors: ReceiptDoors):
-    assert doors.post(receipt(), pathParameters=None) == NOT_FOUND
+    assert harness.status() == "sent"
+    assert harness.dynamodb.calls == {}
+    assert harness.counts == {}, "strangers raise no alarm"
 
 
-def test_one_accounts_key_does_not_reach_anothers_messages(doors: ReceiptDoors):
-    doors.dynamodb.put(row(0))
-    doors.dynamodb.put(row(1, "unknown"))
-    doors.dynamodb.put(row(2, account=OTHER_ACCOUNT))
+def test_an_event_without_path_parameters_is_not_found(harness: ReceiptHarness):
+    assert harness.post(receipt(), pathParameters=None) == NOT_FOUND
 
-    code, _ = doors.post([receipt(n) for n in range(3)], account=OTHER_ACCOUNT, key=OTHER_KEY)
+
+def test_one_accounts_key_does_not_reach_anothers_messages(harness: ReceiptHarness):
+    harness.put(row(0), row(1, "unknown"), row(2, account=OTHER_ACCOUNT))
+
+    code, _ = harness.post([receipt(n) for n in range(3)], account=OTHER_ACCOUNT, key=OTHER_KEY)
 
     assert code == 200
-    assert [status(doors, n) for n in range(3)] == ["sent", "unknown", "delivered"]
+    assert [harness.status(n) for n in range(3)] == ["sent", "unknown", "delivered"]
 
 
-def test_an_account_whose_secret_is_broken_gets_its_receipts_again(doors: ReceiptDoors, capsys: Any):
-    doors.secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(password="REPLACE_ME")
+def test_an_account_whose_secret_is_broken_gets_its_receipts_again(harness: ReceiptHarness, capsys: Any):
+    harness.secrets.secrets[SECRET] = secret(password="REPLACE_ME")
 
-    assert doors.post(receipt()) == LATER
+    assert harness.post(receipt()) == LATER
 
-    assert metrics(capsys.readouterr().out) == {(ACCOUNT_ID, "AccountMisconfigured"): [1]}
-
-
-def test_while_secrets_manager_is_silent_receipts_come_again(doors: ReceiptDoors):
-    doors.secrets.down("get_secret_value", DENIED)
-
-    assert doors.post(receipt()) == LATER
+    printed = capsys.readouterr().out
+    assert metrics(printed) == {(ACCOUNT_ID, "AccountMisconfigured"): [1]}
+    assert "receipts wait for their account" in printed
 
 
-# ── early, parked, lost ──────────────────────────────────────────────────────
+def test_while_secrets_manager_is_silent_receipts_come_again_without_an_alarm(harness: ReceiptHarness):
+    harness.secrets.down("get_secret_value", DENIED)
+
+    assert harness.post(receipt()) == LATER
+
+    assert harness.counts == {}
 
 
-def test_a_receipt_before_the_outcome_is_answered_200_parked_and_tried_again(doors: ReceiptDoors):
-    doors.dynamodb.put(row(0, "sending"))
-
-    assert doors.post(receipt())[0] == 200
-    assert status(doors) == "sending"
-    doors.dynamodb.put(row(0, "sent"))
-    assert doors.retry_parked() == []
-
-    assert status(doors) == "delivered"
+# ── parked ───────────────────────────────────────────────────────────────────
 
 
-def test_without_log_and_queue_the_vendor_is_told_to_come_again(doors: ReceiptDoors):
-    doors.dynamodb.put(row())
-    doors.dynamodb.down("query", THROTTLED)
-    doors.parked.down("send_message_batch", LOST_BEFORE)
+def test_a_receipt_before_the_outcome_is_answered_200_parked_and_tried_again(harness: ReceiptHarness):
+    harness.put(row(0, "sending"))
 
-    assert doors.post(receipt()) == LATER
+    assert harness.post(receipt())[0] == 200
+    assert harness.status() == "sending"
+    assert [entry.group for entry in harness.parked.entries] == [ACCOUNT_ID]
+    harness.put(row(0, "sent"))
+    assert harness.retry_parked() == []
 
-    doors.dynamodb.heal()
-    doors.parked.heal()
-    assert doors.post(receipt())[0] == 200
-    assert status(doors) == "delivered"
-
-
-def test_with_hardly_any_time_everything_is_parked(doors: ReceiptDoors):
-    doors.dynamodb.put(row())
-
-    assert doors.post(receipt(), milliseconds=5_000)[0] == 200
-
-    assert (status(doors), len(doors.parked.entries)) == ("sent", 1)
-    assert doors.dynamodb.calls == {}, "a call could last until the end"
-    doors.retry_parked()
-    assert status(doors) == "delivered"
+    assert harness.status() == "delivered"
+    assert harness.counts == {"ReceiptsParked": 1, "ReceiptsDelivered": 1}
 
 
-def test_what_is_no_parked_receipt_fails_alone(doors: ReceiptDoors):
-    doors.dynamodb.put(row(0, "sending"))
-    doors.post(receipt())
-    doors.dynamodb.put(row())
-    [entry] = doors.parked.entries
+def test_a_malformed_parked_receipt_fails_alone_and_is_logged_without_its_values(harness: ReceiptHarness, capsys: Any):
+    harness.put(row(0, "sending"))
+    harness.post(receipt())
+    harness.put(row())
+    [entry] = harness.parked.entries
+    broken = entry.body.replace('"since": "2023', '"since": "in 2023')
+    capsys.readouterr()
 
-    assert doors.retry_parked("", entry.body, "{}", "[7]") == ["sqs-0", "sqs-2", "sqs-3"]
+    assert harness.retry_parked("", entry.body, "{}", "[7]", broken) == ["sqs-0", "sqs-2", "sqs-3", "sqs-4"]
 
-    assert status(doors) == "delivered"
-
-
-@pytest.mark.parametrize("broken", [secret(email=None), "no json", None])
-def test_a_parked_receipt_waits_for_its_account(doors: ReceiptDoors, broken: Any):
-    doors.dynamodb.put(row(0, "sending"))
-    doors.post(receipt())
-    doors.dynamodb.put(row())
-    working, name = doors.secrets.secrets, f"bridge/{ACCOUNT_ID}"
-    doors.receive.accounts._provider.clear_cache()
-    doors.secrets.secrets = {name: broken} if broken else {}
-
-    assert doors.retry_parked() == []
-    assert len(doors.parked.entries) == 1
-    doors.secrets.secrets = working
-    doors.receive.accounts._provider.clear_cache()
-    doors.receive.accounts._unknown.clear()
-    assert doors.retry_parked() == []
-
-    assert status(doors) == "delivered"
+    assert harness.status() == "delivered"
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "malformed" in line]
+    assert [line["id"] for line in lines] == ["sqs-0", "sqs-2", "sqs-3", "sqs-4"]
+    assert {line["message"] for line in lines} == {"malformed receipt job: retried, then dead-lettered"}
 
 
-def test_an_event_without_records_is_done(doors: ReceiptDoors):
-    assert doors.retry_parked() == []
+@pytest.mark.parametrize("change", [{"status": "ONCE"}, {"surprise": "x"}])
+def test_a_parked_receipt_that_this_version_does_not_know_is_dead_lettered(
+    harness: ReceiptHarness, change: dict[str, str]
+):
+    harness.put(row(0, "sending"))
+    harness.post(receipt())
+    [document] = harness.parked.chunks
+    document["items"][0] |= change
+
+    assert harness.retry_parked(json.dumps(document)) == ["sqs-0"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "counted"), [(secret(email=None), 1), ("no json", 1), (None, 1)], ids=["no email", "no json", "deleted"]
+)
+def test_a_parked_receipt_waits_for_its_account(harness: ReceiptHarness, broken: Any, counted: int):
+    harness.put(row(0, "sending"))
+    harness.post(receipt())
+    harness.put(row())
+    harness.secrets.secrets[SECRET] = broken
+    if broken is None:
+        del harness.secrets.secrets[SECRET]
+    harness.clock.sleep(600)
+
+    assert harness.retry_parked() == []
+    assert len(harness.parked.entries) == 1
+    assert harness.counts.get("AccountMisconfigured") == counted
+    harness.secrets.secrets[SECRET] = secret()
+    harness.clock.sleep(600)
+    assert harness.retry_parked() == []
+
+    assert harness.status() == "delivered"
+
+
+def test_a_parked_receipt_of_an_account_that_cannot_be_read_waits_without_an_alarm(harness: ReceiptHarness):
+    harness.put(row(0, "sending"))
+    harness.post(receipt())
+    harness.put(row())
+    harness.secrets.down("get_secret_value", THROTTLED)
+    harness.clock.sleep(2 * 3_600)  # it is in memory for an hour
+
+    assert harness.retry_parked() == []
+
+    assert len(harness.parked.entries) == 1
+    assert "AccountMisconfigured" not in harness.counts
+
+
+# ── the log or the queue fails ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("operation", ["query", "update_item"])
+@pytest.mark.parametrize("fault", [*NOT_APPLIED, *APPLIED], ids=repr)
+def test_while_the_log_does_not_answer_receipts_wait(harness: ReceiptHarness, operation: str, fault: Fault):
+    harness.put(row())
+    harness.dynamodb.down(operation, fault)
+
+    assert harness.post(receipt())[0] == 200
+    assert len(harness.parked.entries) == 1
+    harness.dynamodb.heal()
+    harness.retry_parked()
+
+    assert harness.status() == "delivered"
+    assert len(harness.dynamodb.story) == 2
+
+
+def test_a_log_that_refuses_is_logged_once_a_call_and_counted(harness: ReceiptHarness, capsys: Any):
+    harness.put(*[row(n) for n in range(50)])
+    harness.dynamodb.down("query", DENIED)
+    together = threading.Barrier(THREADS)
+    harness.dynamodb.around = lambda point: together.wait(5) if point == "before query" else None
+
+    harness.post([receipt(n) for n in range(50)])
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "receipts wait for the log" in line]
+    assert ["AccessDeniedException" in line["reason"] for line in lines] == [True]
+    assert harness.counts == {"LogRefused": 1, "ReceiptsParked": 50}
+
+
+def test_a_log_that_does_not_answer_is_not_asked_for_each(harness: ReceiptHarness):
+    harness.dynamodb.down("query", LOST_BEFORE)
+
+    assert harness.post([receipt(n) for n in range(1_000)], seconds=60)[0] == 200
+
+    assert harness.dynamodb.calls["query"] <= 20
+    assert len(harness.parked.entries) == 1_000
+    assert "LogRefused" not in harness.counts
+
+
+def test_with_hardly_any_time_everything_is_parked(harness: ReceiptHarness):
+    harness.put(row())
+
+    assert harness.post(receipt(), seconds=4.5)[0] == 200
+
+    assert (harness.status(), len(harness.parked.entries)) == ("sent", 1)
+    assert harness.dynamodb.calls == {}, "a call could last until the end"
+    harness.retry_parked()
+    assert harness.status() == "delivered"
+
+
+def test_what_there_is_no_time_to_look_up_is_parked(harness: ReceiptHarness):
+    harness.put(*[row(n) for n in range(200)])
+    harness.dynamodb.around = lambda point: harness.clock.sleep(0.1 if point == "before query" else 0)
+
+    assert harness.post([receipt(n) for n in range(200)])[0] == 200
+
+    left = len(harness.parked.entries)
+    assert 100 < left < 200
+    assert harness.dynamodb.statuses().count("delivered") == 200 - left
+    harness.dynamodb.around = lambda _point: None
+    harness.retry_parked(seconds=60)
+    assert {*harness.dynamodb.statuses()} == {"delivered"}
+
+
+def test_a_log_that_is_down_for_hours_loses_no_receipt(harness: ReceiptHarness):
+    harness.put(row())
+    harness.dynamodb.down("query", DENIED)
+    harness.post(receipt())
+
+    while harness.clock.now < START + 5 * 3_600:
+        harness.clock.sleep(harness.parked.entries[0].delay)
+        assert harness.retry_parked() == []
+        assert len(harness.parked.entries) == 1
+    harness.dynamodb.heal()
+    harness.retry_parked()
+
+    assert harness.status() == "delivered"
+
+
+def test_after_a_day_a_receipt_becomes_a_dead_letter_that_can_be_redriven(harness: ReceiptHarness):
+    harness.put(row())
+    harness.dynamodb.down("query", THROTTLED)
+    harness.post(receipt())
+    [letter] = harness.parked.entries
+
+    harness.clock.sleep(DAY_SECONDS + 1)
+    assert harness.retry_parked() == ["sqs-0"]
+    assert harness.parked.entries == []
+    harness.dynamodb.heal()
+    assert harness.retry_parked(letter.body) == []
+
+    assert harness.status() == "delivered"
+
+
+@pytest.mark.parametrize("fault", NOT_APPLIED, ids=repr)
+def test_what_can_neither_be_written_nor_parked_has_to_come_again(harness: ReceiptHarness, fault: Fault):
+    harness.put(row(0, "sending"), row(1))
+    harness.parked.down("send_message_batch", fault)
+
+    assert harness.post([receipt(0), receipt(1)]) == LATER
+
+    assert harness.status(1) == "delivered", "the others are written all the same"
+    harness.parked.heal()
+    assert harness.post([receipt(0), receipt(1)])[0] == 200, "and the repetition changes nothing"
+    assert harness.counts["ReceiptsDelivered"] == 1
+
+
+def test_a_part_that_sqs_refuses_is_given_to_it_again(harness: ReceiptHarness):
+    harness.put(*[row(n, "sending") for n in range(12)])
+    harness.parked.refused.extend([{0, 5}, {1}])
+
+    assert harness.post([receipt(n) for n in range(12)])[0] == 200
+
+    numbers = sorted(item["number"] for parked in harness.parked.chunks for item in parked["items"])
+    assert numbers == [number(n)[3:] for n in range(12)]
+
+
+def test_a_receipt_that_was_parked_twice_counts_once(harness: ReceiptHarness):
+    harness.put(row(0, "sending"))
+    harness.parked.fail("send_message_batch", LOST_AFTER)
+    assert harness.post(receipt())[0] == 200
+    assert len(harness.parked.entries) == 2
+
+    harness.put(row())
+    assert harness.retry_parked() == []
+
+    assert harness.counts["ReceiptsDelivered"] == 1
+
+
+def test_a_parked_receipt_that_cannot_be_queued_anew_comes_again(harness: ReceiptHarness):
+    harness.put(row(0, "sending"))
+    harness.post(receipt())
+    harness.parked.down("send_message_batch", THROTTLED)
+
+    assert harness.retry_parked() == ["sqs-0"]
+
+
+def test_a_malformed_row_holds_up_the_receipts_of_its_recipient_alone_and_until_it_is_mended(
+    harness: ReceiptHarness, capsys: Any
+):
+    harness.put(row(0), row(1))
+    harness.dynamodb.items[number(), message_id()]["segments"] = {"N": "1.5"}
+
+    assert harness.post([receipt(0), receipt(1)])[0] == 200
+
+    assert harness.status(1) == "delivered"
+    assert "malformed rows in the log: their receipts wait until they are mended" in capsys.readouterr().out
+    harness.put(row(0))
+    assert harness.retry_parked() == []
+    assert harness.status(0) == "delivered"
 
 
 # ── whatever comes ───────────────────────────────────────────────────────────
 
 NAMES = st.sampled_from([name for names in FIELDS.values() for name in names] + ["countryCode", "errorCode"])
-VALUES = st.none() | st.integers() | st.text() | st.sampled_from([*WORDS, number(), number()[3:], "v0"]) | st.floats()
+VALUES = (
+    st.none() | st.integers() | st.text() | st.sampled_from([*STATUS_WORDS, number(), number()[3:], "v0"]) | st.floats()
+)
 DOCUMENTS = st.recursive(
     VALUES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=10
 )
@@ -252,12 +411,38 @@ BODIES = st.text() | DOCUMENTS.map(json.dumps) | st.dictionaries(NAMES, st.text(
     key=st.just(RECEIPT_KEY) | st.text(),
     account=st.just(ACCOUNT_ID) | st.text(),
 )
-def test_nothing_that_comes_makes_it_fail(doors: ReceiptDoors, body: str | bytes, query: str, key: str, account: str):
-    doors.dynamodb.put(row(0, "unknown"))
+def test_nothing_that_comes_makes_it_fail(
+    harness: ReceiptHarness, body: str | bytes, query: str, key: str, account: str
+):
+    harness.put(row(0, "unknown"))
     encoded = isinstance(body, bytes)
     text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
 
-    code, answer = doors.post(text, query=query, key=key, account=account, isBase64Encoded=encoded)
+    code, answer = harness.post(text, query=query, key=key, account=account, isBase64Encoded=encoded)
 
     assert code in (200, 400) if (account, key) == (ACCOUNT_ID, RECEIPT_KEY) else code == 404
     json.dumps(answer).encode()
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@given(st.data())
+def test_whatever_fails_a_receipt_is_written_or_parked_or_asked_for_again(data: st.DataObject):
+    harness = ReceiptHarness()
+    statuses = data.draw(st.lists(st.sampled_from(["sent", "unknown", "sending"]), min_size=1, max_size=5))
+    harness.put(*[row(n, status) for n, status in enumerate(statuses)])
+    for operation in data.draw(st.lists(st.sampled_from(("query", "update_item", "send_message_batch")), max_size=6)):
+        neighbour = harness.parked if operation == "send_message_batch" else harness.dynamodb
+        neighbour.fail(operation, data.draw(st.sampled_from([*NOT_APPLIED, *APPLIED])))
+    receipts = [receipt(n) for n in range(len(statuses))]
+
+    code, _ = harness.post(receipts)
+    harness.dynamodb.heal()
+    harness.parked.heal()
+    if code == 503:  # the vendor was told to come again
+        assert harness.post(receipts)[0] == 200
+    harness.clock.sleep(900)
+    for _ in range(3):
+        harness.retry_parked()
+
+    assert harness.dynamodb.statuses() == ["delivered"] * len(statuses)
+    assert len(harness.dynamodb.story) == 2 * len(statuses)

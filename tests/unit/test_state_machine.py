@@ -10,6 +10,7 @@ of the log, the queue and the vendor. What has to hold all the while:
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,22 +22,20 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bridge import send_log
-from bridge.clevertap.requests import Readings
-from bridge.message import NothingAccepted
+from bridge.chunk import decode
+from bridge.errors import NothingAccepted
+from bridge.log import log
 from bridge.message_central import verdicts
-from bridge.message_central.receipts import Receipt
-from bridge.queues import decode
-from bridge.receipt_log import ReceiptLog
-from bridge.receiving import Receiver
+from bridge.receive import ReceiptCall
 from tests.fakes.faults import BROKEN_AFTER, LOST_AFTER, LOST_BEFORE, THROTTLED, UNREACHED, Crash, Fault
-from tests.fakes.values import account, message
+from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, account, message
 from tests.fakes.vendor import LOST_BUT_SENT
-from tests.unit.conftest import Bridge
+from tests.unit.harness import Bridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bridge.message import Message
     from tests.fakes.sqs import Entry
 
 PEOPLE = 10  # few, so that they meet often
@@ -51,10 +50,10 @@ AWS = [*[[None]] * 8, *([fault] for fault in FAULTS), *([fault, UNREACHED, UNREA
 MAY_FOLLOW: dict[str | None, set[str]] = {
     None: {"sending", "expired", "rejected"},
     "sending": {"sending", "sent", "rejected", "retrying", "unknown", "expired", "delivered", "undelivered"},
-    "retrying": {"sending", "expired", "retrying"},
+    "retrying": {"sending", "expired", "retrying", "rejected"},
     "unknown": {"unknown", "sending", "expired", "sent", "rejected", "delivered", "undelivered"},
     "sent": {"sent", "delivered", "undelivered"},
-    "rejected": {"rejected"},
+    "rejected": {"rejected", "sending", "expired"},  # the latter two where CleverTap was told that nothing was accepted
     "expired": {"expired"},
     "delivered": set(),
     "undelivered": set(),
@@ -133,15 +132,14 @@ class BridgeMachine(RuleBasedStateMachine):
             neighbour.around = self.reach
         self.owners: WeakKeyDictionary[threading.Thread, Life] = WeakKeyDictionary()
         # One thread at a time, so that a run can be run again.
-        self.settlers = patch.object(send_log, "SETTLERS", 1)
-        self.settlers.start()
-        log = ReceiptLog("SmsLog", self.bridge.dynamodb, self.bridge.clock)
-        self.receiver = Receiver(log, self.bridge.queue, self.bridge.clock)
+        self.threads = patch.object(log, "RECORD_THREADS", 1)
+        self.threads.start()
+        self.receiver = self.bridge.app_now.receive
 
     def reach(self, _point: str) -> None:
         """Something leaves a worker. The threads of one that died do not get another life."""
         thread = threading.current_thread()
-        if thread is threading.main_thread() or thread in self.bridge.intake._waiters._threads:
+        if thread is threading.main_thread():
             if self.lives:
                 self.lives[-1].reach()
             return
@@ -175,6 +173,11 @@ class BridgeMachine(RuleBasedStateMachine):
                 bridge.dynamodb.unprocessed.clear()
                 bridge.sqs.heal()
 
+    def post(self, *messages: Message) -> dict[str, Any]:
+        records = [{"to": one.recipient, "text": one.text, "messageId": one.message_id} for one in messages]
+        body, invocation = json.dumps(records).encode(), self.bridge.invocation(13.5, "request")
+        return self.bridge.acceptor.accept(body, account(), invocation).body
+
     # What happens
 
     @rule(person=st.integers(0, PEOPLE - 1), turn=turns)
@@ -184,16 +187,15 @@ class BridgeMachine(RuleBasedStateMachine):
         first = self.is_new(key)
         self.refused.discard(key)  # posted again, it may be sent
         with self.worker(turn) as life:
-            end = self.bridge.clock.deadline(13.5)
             try:
-                fate = self.bridge.intake.take_one(given, account(), "request", end, self.bridge.tally)
+                answer = self.post(given)
             except NothingAccepted:
                 # Where the log is away as well as the queue, a chunk in doubt stays one; an error line says so.
                 if first and (key not in self.queued() or self.status(key) == "rejected"):
                     self.refused.add(key)
                 return
-            # A duplicate of a request that died shows as `sending` for good (design §5).
-            if not life.dead and fate.status != "rejected" and fate.was != "sending":
+            # A duplicate of a request that died shows as `sending` for good.
+            if not life.dead and answer["status"] != "rejected" and answer.get("was") != "sending":
                 self.accepted.add(key)
 
     @rule(persons=people, turn=turns)
@@ -201,14 +203,12 @@ class BridgeMachine(RuleBasedStateMachine):
         given = [message(person, accepted_at=self.bridge.clock.now) for person in persons]
         self.refused -= {(one.recipient, one.message_id) for one in given}
         with self.worker(turn) as life:
-            end = self.bridge.clock.deadline(13.5)
-            readings = Readings(given, [*range(len(given))], [])
             try:
-                taken = self.bridge.intake.take_many(readings, account(), "request", end, self.bridge.tally)
+                answer = self.post(*given)
             except NothingAccepted:
                 return
-            if not life.dead:
-                lost = {rejection.message_id for rejection in taken.rejected}
+            if not life.dead and len(given) > 1:
+                lost = {rejected["messageId"] for rejected in answer["rejected"]}
                 keys = {(one.recipient, one.message_id) for one in given if one.message_id not in lost}
                 self.accepted |= keys
 
@@ -224,12 +224,12 @@ class BridgeMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.bridge.clock.sleep(seconds)
 
-    @precondition(lambda self: any("verificationId" in row for row in self.bridge.dynamodb.rows()))
+    @precondition(lambda self: any(row.verification_id for row in self.bridge.dynamodb.rows()))
     @rule(which=st.integers(0, 20), word=st.sampled_from(["DELIVRD", "UNDELIV", "ENROUTE"]))
     def receipt(self, which: int, word: str) -> None:
-        rows = [row for row in self.bridge.dynamodb.rows() if "verificationId" in row]
+        rows = [row for row in self.bridge.dynamodb.rows() if row.verification_id]
         row = rows[which % len(rows)]
-        self.receive(str(row["verificationId"]), str(row["recipient"]), word)
+        self.receive(row.verification_id or "", row.recipient, word)
 
     @rule(person=st.integers(0, PEOPLE - 1))
     def receipt_of_something_else(self, person: int) -> None:
@@ -238,15 +238,17 @@ class BridgeMachine(RuleBasedStateMachine):
 
     def receive(self, verification_id: str, recipient: str, word: str) -> None:
         parked = [*self.bridge.sqs.entries]
-        receipt = Receipt(verification_id, recipient, word)
+        receipt = {"verificationId": verification_id, "mobileNumber": recipient, "status": word}
         with self.worker(CALM):
-            self.receiver.take([receipt], account(), self.bridge.clock.deadline(9), self.bridge.tally)
+            call = ReceiptCall(ACCOUNT_ID, RECEIPT_KEY, json.dumps(receipt).encode(), "")
+            self.receiver.take(call, self.bridge.invocation(9))
         self.bridge.sqs.entries = parked  # a queue of their own, tried again by other rules
 
     def work(self, entry: Entry, turn: Turn, *, again: bool = False) -> None:
         with self.worker(turn) as life:
-            end = self.bridge.clock.deadline(59)
-            [done] = self.bridge.dispatcher.dispatch([decode(entry.body)], "worker", end, self.bridge.tally)
+            # Each invocation in an environment of its own: one environment never has two at once.
+            self.bridge.new_environment()
+            [done] = self.bridge.dispatch(decode(entry.body))
             if done and not life.dead and not again and entry in self.bridge.sqs.entries:
                 self.bridge.sqs.entries.remove(entry)
 
@@ -256,7 +258,8 @@ class BridgeMachine(RuleBasedStateMachine):
             self.work(self.bridge.sqs.entries[-1], CALM, again=True)
 
     def status(self, key: Key) -> Any:
-        return (self.bridge.dynamodb.row(key) or {"status": None})["status"]
+        row = self.bridge.dynamodb.row(key)
+        return row and row.status.value
 
     def is_new(self, key: Key) -> bool:
         return key not in self.bridge.dynamodb.items and key not in self.queued() and key not in self.accepted
@@ -264,7 +267,7 @@ class BridgeMachine(RuleBasedStateMachine):
     def queued(self) -> set[Key]:
         chunks = [decode(entry.body) for entry in self.bridge.sqs.entries]
         messages = {(one.recipient, one.message_id) for chunk in chunks for one in chunk.messages}
-        rows = {(str(row["recipient"]), str(row["messageId"])) for chunk in chunks for row in chunk.outcomes}
+        rows = {row.key for chunk in chunks for row in chunk.outcomes}
         return messages | rows
 
     # What holds
@@ -288,11 +291,11 @@ class BridgeMachine(RuleBasedStateMachine):
     @invariant()
     def the_log_is_true(self) -> None:
         for key in self.bridge.dynamodb.items:
-            row = self.bridge.dynamodb.row(key) or {}
-            if row["status"] == "sent":
+            status = self.status(key)
+            if status == "sent":
                 assert self.bridge.vendor.sent[key] == 1
-            if row["status"] in ("retrying", "rejected", "expired"):
-                assert self.bridge.vendor.sent[key] == 0, row["status"]
+            if status in ("retrying", "rejected", "expired"):
+                assert self.bridge.vendor.sent[key] == 0, status
 
     @invariant()
     def what_was_not_accepted_is_not_sent(self) -> None:
@@ -300,8 +303,7 @@ class BridgeMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """In the end nothing fails any more, and every accepted message comes to rest."""
-        self.settlers.stop()
-        self.bridge.intake._waiters.shutdown()
+        self.threads.stop()
         for _ in range(200):
             if not self.bridge.sqs.entries:
                 break

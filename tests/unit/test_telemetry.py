@@ -5,34 +5,97 @@ import logging
 
 import pytest
 
-from bridge.message import Outcome, Status
-from bridge.telemetry import Tally, logger
+from bridge.message import Cause, Failure, Outcome, Status
+from bridge.telemetry import CAUSE_METRICS, MAX_VALUES, STATUS_METRICS, VERSION, InvocationMetrics, logger
 from tests.fakes.leaks import leaks
 from tests.fakes.values import API_KEY, PASSWORD, SECRETS, number, text
 
 
 def test_counts_and_latencies_are_written_by_account(capsys: pytest.CaptureFixture[str]):
-    tally = Tally()
-    tally.add_outcome("A", Outcome(Status.SENT, vendor_code="200"), 0.25)
-    tally.add_outcome("A", Outcome(Status.RETRYING, alarm="CreditsExhausted", vendor_code="508"), 0.5)
-    tally.add_status("B", "duplicate", 3)
+    metrics = InvocationMetrics()
+    metrics.add_outcome("A", Outcome(Status.SENT, vendor_code="200"), 0.25)
+    metrics.add_outcome("A", Outcome(Status.RETRYING, cause=Cause.CREDITS, vendor_code="508"), 0.5)
+    metrics.add_postponed("A", Cause.CREDITS)
+    metrics.add_status("B", "duplicate", 3)
 
-    tally.emit()
+    metrics.emit()
 
     documents = {d["account"]: d for d in map(json.loads, capsys.readouterr().out.splitlines())}
     assert documents["A"]["MessagesSent"] == [1.0]
     assert documents["A"]["MessagesRetrying"] == [1.0]
     assert documents["A"]["CreditsExhausted"] == [1.0]
+    assert documents["A"]["MessagesPostponed"] == [1.0]
     assert documents["A"]["SendLatency"] == [250.0, 500.0]
     assert documents["B"]["MessagesDuplicate"] == [3.0]
     assert "MessagesSent" not in documents["B"]
-    assert tally.verdicts == {"200": 1, "508": 1}
+    assert metrics.verdicts == {"200": 1, "508": 1}
 
 
 def test_nothing_that_happened_writes_nothing(capsys: pytest.CaptureFixture[str]):
-    Tally().emit()
+    InvocationMetrics().emit()
 
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_postponement_is_counted_by_its_cause(cause: Cause):
+    metrics = InvocationMetrics()
+
+    metrics.add_postponed("A", cause, 3)
+
+    assert metrics.summary()["postponed"] == {cause: 3}
+    assert metrics.counts["A"]["MessagesPostponed"] == 3
+    assert {*metrics.counts["A"]} == {"MessagesPostponed"} | (
+        {CAUSE_METRICS[cause]} if cause in CAUSE_METRICS else set()
+    )
+
+
+def test_every_status_that_a_message_may_end_an_invocation_with_has_a_metric():
+    metrics = InvocationMetrics()
+
+    for status in STATUS_METRICS:
+        metrics.add_status("A", status)
+
+    assert len(metrics.counts["A"]) == len(STATUS_METRICS)
+
+
+def test_failures_are_counted_by_kind():
+    metrics = InvocationMetrics()
+
+    metrics.add_outcome("A", Outcome(Status.REJECTED, Failure.INVALID_NUMBER, vendor_code="400"), 0.1)
+
+    assert metrics.summary()["failures"] == {Failure.INVALID_NUMBER: 1}
+
+
+def test_a_summary_leaves_out_what_did_not_happen():
+    metrics = InvocationMetrics()
+    metrics.add("A", "MessagesAccepted", 0)
+
+    assert metrics.summary() == {}
+
+
+def test_a_summary_adds_up_all_accounts():
+    metrics = InvocationMetrics()
+    metrics.add("A", "MessagesAccepted", 2)
+    metrics.add("B", "MessagesAccepted", 3)
+
+    assert metrics.summary() == {"counts": {"MessagesAccepted": 5}}
+
+
+def test_of_many_latencies_no_more_are_written_than_one_document_holds(capsys: pytest.CaptureFixture[str]):
+    metrics = InvocationMetrics()
+    for _ in range(1_000):
+        metrics.add_outcome("A", Outcome(Status.SENT), 0.1)
+
+    metrics.emit()
+
+    [document] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(document["SendLatency"]) == MAX_VALUES
+    assert document["MessagesSent"] == [1_000.0]
+
+
+def test_the_version_is_one():
+    assert all(part.isdecimal() for part in VERSION.split("."))
 
 
 # The watch that judges every test sees what it has to
@@ -88,9 +151,9 @@ def test_libraries_that_log_whole_requests_say_nothing_at_the_templates_debug_le
 
 
 def test_latencies_are_told_to_a_tenth_of_a_millisecond(capsys: pytest.CaptureFixture[str]):
-    tally = Tally()
-    tally.latencies["a", "SendLatency"].append(12.345678901234)
+    metrics = InvocationMetrics()
+    metrics.latencies["a", "SendLatency"].append(12.345678901234)
 
-    tally.emit()
+    metrics.emit()
 
     assert json.loads(capsys.readouterr().out)["SendLatency"] == [12.3]

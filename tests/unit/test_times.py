@@ -1,3 +1,5 @@
+"""Points in time, waits and deadlines."""
+
 from __future__ import annotations
 
 import pytest
@@ -54,3 +56,12 @@ def test_a_deadline_counts_down_to_zero_and_not_below():
     clock.sleep(60)
     assert deadline.remaining() == 0
     assert not deadline.allows(0.001)
+
+
+def test_a_deadline_before_or_after_another_runs_on_the_same_clock():
+    clock = Clock()
+    deadline = Deadline.within(10, clock)
+
+    assert deadline.before(4).remaining() == pytest.approx(6)
+    assert deadline.before(-1).remaining() == pytest.approx(11)
+    assert deadline.before(40).remaining() == 0

@@ -1,4 +1,4 @@
-"""Message Central's tokens (contracts/message_central.md §1)."""
+"""Message Central's tokens (docs/contracts/message_central.md)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.message import AccountUnavailable, Outcome
+from bridge.errors import AccountUnavailable
 from bridge.message_central.tokens import (
     EARLY_SECONDS,
     LONGEST_SECONDS,
+    RELOAD_SECONDS,
     RENEW_SECONDS,
+    SHORTEST_SECONDS,
     UNREACHED_SECONDS,
+    NoToken,
     Token,
     Tokens,
     expiry,
 )
-from bridge.message_central.verdicts import CREDENTIALS_REFUSED, NO_TIME, UNREACHED
-from bridge.message_central.wire import Answer, Fate
+from bridge.message_central.verdicts import BUSY, CREDENTIALS_REFUSED, GATEWAY, NO_TIME, RATE, UNREACHED
+from bridge.transport import Response
 from tests.fakes.clock import Clock
 from tests.fakes.values import ACCOUNT_ID, AUTH_TOKEN, CUSTOMER_ID, EMAIL, PASSWORD, START, VENDOR_TOKEN, account
-from tests.fakes.vendor import FakeWire, answer
+from tests.fakes.vendor import MAYBE_SENT, NOT_SENT, FakeTransport, answer, page
 
 if TYPE_CHECKING:
-    from bridge.accounts import Account
+    from bridge.account import Account
+    from bridge.message import Outcome
 
 
 def jwt(payload: Any) -> str:
@@ -40,10 +44,10 @@ def jwt(payload: Any) -> str:
 class World:
     def __init__(self) -> None:
         self.clock = Clock()
-        self.wire = FakeWire()
+        self.transport = FakeTransport()
         self.held: Any = account()
         self.reloads = 0
-        self.tokens = Tokens(self.wire, self.reload, self.clock)
+        self.tokens = Tokens(self.transport.factory("", 4, self.clock), self.reload, self.clock)
 
     def reload(self, name: str) -> Account:
         assert name == ACCOUNT_ID
@@ -53,14 +57,21 @@ class World:
         return self.held
 
     def get(self, held: Account | None = None, seconds: float = 10) -> Token | Outcome:
-        return self.tokens.get(held or account(), self.clock.deadline(seconds))
+        """A token, or why there is none."""
+        try:
+            return self.tokens.get(held or account(), self.clock.deadline(seconds))
+        except NoToken as failure:
+            return failure.outcome
 
-    def renew(self, token: Token) -> Token | Outcome:
-        return self.tokens.renew(token, self.clock.deadline(10))
+    def renew(self, token: Token, seconds: float = 10) -> Token | Outcome:
+        try:
+            return self.tokens.renew(token, self.clock.deadline(seconds))
+        except NoToken as failure:
+            return failure.outcome
 
     @property
     def calls(self) -> int:
-        return len(self.wire.token_calls)
+        return len(self.transport.token_calls)
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def world() -> World:
     return World()
 
 
-def refuse(**fields: Any) -> Answer:
+def refuse(**fields: Any) -> Response:
     return answer(200, **({"status": 400, "error": "password is wrong"} | fields))
 
 
@@ -77,7 +88,7 @@ def test_the_token_call_is_the_contracts(world: World):
 
     assert isinstance(token, Token)
     assert token.value == VENDOR_TOKEN
-    assert world.wire.token_calls == [
+    assert world.transport.token_calls == [
         {
             "customerId": CUSTOMER_ID,
             "key": base64.b64encode(PASSWORD.encode()).decode(),
@@ -90,12 +101,12 @@ def test_the_token_call_is_the_contracts(world: World):
 
 def test_the_key_is_percent_encoded_so_that_a_plus_stays_one(world: World):
     paths: list[str] = []
-    world.wire.meanwhile = paths.append
+    world.transport.meanwhile = paths.append
 
     world.get(account(password="~~~???>>>ÿÿ"))
 
     assert "+" not in paths[0].partition("key=")[2].partition("&")[0]
-    assert base64.b64decode(world.wire.token_calls[0]["key"]).decode() == "~~~???>>>ÿÿ"
+    assert base64.b64decode(world.transport.token_calls[0]["key"]).decode() == "~~~???>>>ÿÿ"
 
 
 def test_a_token_is_asked_for_once_and_kept(world: World):
@@ -119,7 +130,7 @@ def test_a_token_without_an_end_is_kept_for_a_day(world: World):
 
 @pytest.mark.parametrize(("lives", "used"), [(1_825 * 86_400, LONGEST_SECONDS), (7_200, 7_200 - EARLY_SECONDS)])
 def test_a_tokens_own_end_counts_up_to_a_day(world: World, lives: float, used: float):
-    world.wire.token = answer(token=jwt({"exp": START + lives}))
+    world.transport.token = answer(token=jwt({"exp": START + lives}))
 
     token = world.get()
 
@@ -128,7 +139,7 @@ def test_a_tokens_own_end_counts_up_to_a_day(world: World, lives: float, used: f
 
 
 def test_a_token_that_has_already_ended_is_used_for_half_a_minute_and_not_asked_for_by_every_message(world: World):
-    world.wire.token = answer(token=jwt({"exp": START - 5}))
+    world.transport.token = answer(token=jwt({"exp": START - 5}))
 
     world.get()
     world.clock.sleep(RENEW_SECONDS - 1)
@@ -166,14 +177,14 @@ def test_no_token_is_too_strange_to_be_looked_at(token: str):
 
 
 def test_an_end_beyond_all_numbers_is_no_error(world: World):
-    world.wire.token = answer(token=jwt('{"exp": 1' + "0" * 400 + "}"))
+    world.transport.token = answer(token=jwt('{"exp": 1' + "0" * 400 + "}"))
 
     assert isinstance(world.get(), Token)
 
 
 @pytest.mark.parametrize("end", ["NaN", "Infinity", "-Infinity", "-1", "1e300"])
 def test_a_strange_end_leaves_a_token_that_is_used_between_half_a_minute_and_a_day(world: World, end: str):
-    world.wire.token = answer(token=jwt(f'{{"exp": {end}}}'))
+    world.transport.token = answer(token=jwt(f'{{"exp": {end}}}'))
 
     token = world.get()
 
@@ -187,50 +198,80 @@ def test_a_strange_end_leaves_a_token_that_is_used_between_half_a_minute_and_a_d
         refuse(),
         refuse(error="customerId is invalid"),
         answer(400, status=400),
-        answer(401),
-        Answer(200, b""),
-        Answer(200, b"<html>"),
-        Answer(200, b"[]"),
+        answer(401, error="password is wrong"),
+        answer(404, error="customerId is invalid"),
         answer(token=""),
         answer(token=None),
         answer(token=7),
         answer(token="two\r\nlines"),
         answer(token="ünicode"),
     ],
+    ids=repr,
 )
-def test_an_answer_without_a_usable_token_is_a_refusal(world: World, reply: Answer):
-    world.wire.token = reply
+def test_what_the_vendor_says_without_a_usable_token_is_a_refusal(world: World, reply: Response):
+    world.transport.token = reply
 
     assert world.get() == CREDENTIALS_REFUSED
 
 
-@pytest.mark.parametrize("reply", [Fate.UNREACHED, Fate.LOST, answer(429), answer(500), answer(503), answer(504)])
-def test_a_token_call_that_failed_sent_nothing_and_is_made_again(world: World, reply: Answer | Fate):
-    world.wire.token = reply
-    assert world.get() == UNREACHED
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (NOT_SENT, UNREACHED),
+        (MAYBE_SENT, UNREACHED),
+        (page(302), GATEWAY),
+        (page(400), GATEWAY),
+        (page(401), GATEWAY),
+        (page(403), GATEWAY),
+        (page(404), GATEWAY),
+        (page(200), GATEWAY),
+        (Response(200, b""), GATEWAY),
+        (Response(200, b"[]"), GATEWAY),
+        (page(429), RATE),
+        (answer(429, error="slow down"), RATE),
+        (page(500), BUSY),
+        (page(502), BUSY),
+        (page(503), BUSY),
+        (answer(503, token=VENDOR_TOKEN), BUSY),
+    ],
+    ids=repr,
+)
+def test_a_token_call_that_failed_says_nothing_of_the_credentials_and_is_made_again(
+    world: World, reply: Any, outcome: Outcome
+):
+    world.transport.token = reply
+    assert world.get() == outcome
 
-    world.wire.token = answer(token=VENDOR_TOKEN)
-    assert world.get() == UNREACHED, "for some seconds nobody waits for the same time-out"
+    world.transport.token = answer(token=VENDOR_TOKEN)
+    assert world.get() == outcome, "for some seconds nobody waits for the same time-out"
     world.clock.sleep(UNREACHED_SECONDS)
+    assert isinstance(world.get(), Token)
+    assert world.reloads == 0
+
+
+def test_without_time_no_token_is_asked_for_and_nobody_else_is_held_up(world: World):
+    assert world.get(seconds=SHORTEST_SECONDS - 0.1) == NO_TIME
+    assert world.calls == 0
+
     assert isinstance(world.get(), Token)
 
 
 def test_a_refusal_is_remembered_for_30_s(world: World):
-    world.wire.token = refuse()
+    world.transport.token = refuse()
     for _ in range(5):
         assert world.get() == CREDENTIALS_REFUSED
     assert world.calls == 1
 
     world.clock.sleep(RENEW_SECONDS)
-    world.wire.token = answer(token=VENDOR_TOKEN)
+    world.transport.token = answer(token=VENDOR_TOKEN)
     assert isinstance(world.get(), Token)
 
 
 def test_refused_credentials_are_read_anew_and_a_changed_password_is_tried_at_once(world: World):
     world.held = account(password="the new one")
-    world.wire.token = lambda call: answer(token=VENDOR_TOKEN) if base64.b64decode(call["key"]) == b"the new one" else (
-        refuse()
-    )  # fmt: skip
+    world.transport.token = lambda call: (
+        answer(token=VENDOR_TOKEN) if base64.b64decode(call["key"]) == b"the new one" else refuse()
+    )
 
     token = world.get()
 
@@ -242,7 +283,9 @@ def test_refused_credentials_are_read_anew_and_a_changed_password_is_tried_at_on
 def test_after_a_rotation_both_the_old_and_the_new_account_use_the_new_token(world: World):
     old, new = account(), account(password="the new one")
     world.held = new
-    world.wire.token = lambda _call: answer(token=VENDOR_TOKEN) if len(world.wire.token_calls) > 1 else refuse()
+    world.transport.token = lambda _call: (
+        answer(token=VENDOR_TOKEN) if len(world.transport.token_calls) > 1 else refuse()
+    )
     token = world.get(old)
 
     assert world.get(old) is token
@@ -258,10 +301,10 @@ def test_a_changed_password_gets_a_token_of_its_own(world: World):
 
 
 def test_a_refusal_of_the_old_password_does_not_bind_the_new_one(world: World):
-    world.wire.token = refuse()
+    world.transport.token = refuse()
     world.get(account())
 
-    world.wire.token = answer(token=VENDOR_TOKEN)
+    world.transport.token = answer(token=VENDOR_TOKEN)
 
     assert isinstance(world.get(account(password="the new one")), Token)
 
@@ -270,7 +313,7 @@ def test_a_refused_token_is_replaced_once(world: World):
     token = world.get()
     assert isinstance(token, Token)
     world.clock.sleep(RENEW_SECONDS)
-    world.wire.token = answer(token="another.LEAK.token")
+    world.transport.token = answer(token="another.LEAK.token")
 
     new = world.renew(token)
 
@@ -306,7 +349,7 @@ def test_a_refused_renewal_is_remembered(world: World):
     token = world.get()
     assert isinstance(token, Token)
     world.clock.sleep(RENEW_SECONDS)
-    world.wire.token = refuse()
+    world.transport.token = refuse()
 
     assert world.renew(token) == CREDENTIALS_REFUSED
     assert world.renew(token) == CREDENTIALS_REFUSED
@@ -321,6 +364,32 @@ def test_when_the_secret_cannot_be_read_the_old_credentials_are_tried(world: Wor
     world.held = AccountUnavailable("no answer")
 
     assert isinstance(world.renew(token), Token)
+
+
+def test_without_time_the_secret_is_not_read_anew(world: World):
+    token = world.get()
+    assert isinstance(token, Token)
+    world.clock.sleep(RENEW_SECONDS)
+
+    world.renew(token, seconds=RELOAD_SECONDS - 0.1)
+    assert world.reloads == 0
+
+
+def test_a_pasted_token_that_no_header_can_carry_is_refused(world: World):
+    world.held = account(auth_token="two\nlines")
+
+    assert world.get(world.held) == CREDENTIALS_REFUSED
+    assert world.calls == 0
+
+
+def test_the_error_that_there_is_no_token_shows_none(world: World):
+    world.transport.token = refuse(token="two\nLEAK")
+
+    with pytest.raises(NoToken) as caught:
+        world.tokens.get(account(), world.clock.deadline(10))
+
+    assert str(caught.value) == CREDENTIALS_REFUSED.reason
+    assert caught.value.__cause__ is None
 
 
 def test_a_pasted_token_needs_no_call(world: World):
@@ -356,7 +425,7 @@ def test_a_newly_pasted_token_takes_the_place_of_a_refused_one(world: World):
 
 def test_one_thread_asks_and_the_others_wait_for_its_answer(world: World):
     results: list[Token | Outcome] = []
-    world.wire.meanwhile = lambda _path: time.sleep(0.05)
+    world.transport.meanwhile = lambda _path: time.sleep(0.05)
     threads = [threading.Thread(target=lambda: results.append(world.get())) for _ in range(32)]
 
     for thread in threads:
@@ -373,7 +442,7 @@ def test_of_many_threads_with_a_refused_token_one_renews_it(world: World):
     token = world.get()
     assert isinstance(token, Token)
     world.clock.sleep(RENEW_SECONDS)
-    world.wire.meanwhile = lambda _path: time.sleep(0.05)
+    world.transport.meanwhile = lambda _path: time.sleep(0.05)
     threads = [threading.Thread(target=world.renew, args=(token,)) for _ in range(16)]
 
     for thread in threads:
@@ -386,7 +455,7 @@ def test_of_many_threads_with_a_refused_token_one_renews_it(world: World):
 
 def test_who_waits_too_long_for_another_threads_answer_has_no_time(world: World):
     begun, go = threading.Event(), threading.Event()
-    world.wire.meanwhile = lambda _path: (begun.set(), go.wait(5))[0]
+    world.transport.meanwhile = lambda _path: (begun.set(), go.wait(5))[0]
     first = threading.Thread(target=world.get)
     first.start()
     begun.wait(5)
@@ -403,7 +472,7 @@ def test_two_accounts_have_two_tokens(world: World):
     world.get(account(id="OTHER", customer_id="C-2"))
     world.get(account())
 
-    assert [call["customerId"] for call in world.wire.token_calls] == [CUSTOMER_ID, "C-2"]
+    assert [call["customerId"] for call in world.transport.token_calls] == [CUSTOMER_ID, "C-2"]
 
 
 def test_neither_token_nor_account_show_secrets_in_their_repr(world: World):

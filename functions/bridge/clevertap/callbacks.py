@@ -1,4 +1,4 @@
-"""CleverTap's callbacks: how it is told what became of messages (contracts/clevertap.md §4)."""
+"""CleverTap's callbacks: how it is told what became of messages (docs/contracts/clevertap.md)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,40 @@ import json
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import urllib3
-from urllib3.exceptions import HTTPError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bridge import times
-from bridge.clevertap import codes
-from bridge.message import Status
+from bridge.clevertap.codes import CODES
+from bridge.documents import json_object
+from bridge.errors import TransportFailure
+from bridge.message import Failure, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from bridge.rows import Row
+    from bridge.log.row import Row
+    from bridge.times import Deadline
+    from bridge.transport import HttpTransport
 
 MAX_ITEMS = 100  # in one call
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 8.0
-ADDRESSES = 4  # of CleverTap's name, tried one after the other
-POST_SECONDS = ADDRESSES * CONNECT_SECONDS + READ_SECONDS
+POST_SECONDS = 10.0
+"""How long one call may take, all in all; the transport gives up connecting after 2 s."""
+CONNECTIONS = 1  # to one server: accounts are reported one after the other
+MAX_SERVERS = 8  # whose connections are kept; CleverTap has one for each of its regions
+
 DELIVERED_TEXT = "Delivered to handset"
 MAX_DESCRIPTION = 200
+
+# CleverTap's word on what was posted. Any other 3xx or 4xx comes from somewhere else: the URL is wrong.
+REFUSALS = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY},
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The final fate of one message, for CleverTap. `ts` in epoch seconds, `meta` the message's id verbatim.
+    """What became of one message, for CleverTap. `ts` in epoch seconds, `meta` the message's id verbatim.
 
     `code` is there for failures alone.
     """
@@ -48,32 +56,42 @@ class Event:
 class Reaction(Enum):
     """What CleverTap made of a call."""
 
-    TAKEN = "taken"
-    REFUSED = "refused"
-    """It will not take it another time either."""
-    LATER = "later"
-    """It wants it again, or did not answer."""
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """It will not accept it another time either."""
+    RETRY = "retry"
+    """It wants it again, did not answer, or was not reached at this URL."""
 
 
-class Reply(NamedTuple):
-    """CleverTap's answer to one call. `unprocessed` items it took the call without."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one call. `refused` counts the events that need a person: refused, or posted to a wrong URL."""
 
     reaction: Reaction
     status: int | None = None
-    unprocessed: int = 0
+    refused: int = 0
 
 
-def event_of(row: Row) -> Event:
-    """The event for a row with a final status."""
-    delivered = row["status"] == Status.DELIVERED
+def event_of(row: Row, now: float) -> Event:
+    """The event for a row with a final status. `now` stands in for a time of its end that cannot be read: a person may
+    have set the status by hand.
+    """
+    delivered = row.status is Status.DELIVERED
     return Event(
-        account=str(row["account"]),
-        meta=str(row["messageId"]),
-        ts=int(times.epoch(str(row["finalAt"]))),
-        description=DELIVERED_TEXT if delivered else str(row.get("reason", "not sent"))[:MAX_DESCRIPTION],
-        code=None if delivered else str(row.get("code", codes.OTHER)),
-        worker=str(row.get("claimedBy", "")).partition("/")[0],
+        account=row.account,
+        meta=row.message_id,
+        ts=int(_epoch(row.final_at, now)),
+        description=DELIVERED_TEXT if delivered else (row.reason or "not sent")[:MAX_DESCRIPTION],
+        code=None if delivered else row.code or CODES[Failure.REFUSED],
+        worker=(row.claimed_by or "").partition("/")[0],
     )
+
+
+def _epoch(text: str | None, otherwise: float) -> float:
+    try:
+        return times.epoch(text or "")
+    except ValueError:
+        return otherwise
 
 
 def payload(events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -91,31 +109,60 @@ def _item(event: Event) -> dict[str, Any]:
 class Callbacks:
     """Posts events to CleverTap."""
 
-    def __init__(self) -> None:
-        self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False
-        )
+    def __init__(
+        self, transport: Callable[[str, int, Callable[[], float]], HttpTransport], clock: Callable[[], float]
+    ) -> None:
+        """`transport` makes the connections to one server, as `HttpTransport` does; `clock` gives epoch seconds."""
+        self._transport = transport
+        self._clock = clock
+        self._servers: dict[str, HttpTransport] = {}
 
-    def post(self, url: str, events: Sequence[Event]) -> Reply:
-        """Post at most 100 events. Never raises for anything that CleverTap does."""
-        body = json.dumps(payload(events)).encode()
+    def post(self, url: str, events: Sequence[Event], deadline: Deadline) -> Reply:
+        """Post at most 100 events; over after 10 s, and by the deadline. Never raises for what CleverTap does."""
+        body = json.dumps(payload(events))
         headers = {"content-type": "application/json"}
         try:
-            answer = self._http.request("POST", url, body=body, headers=headers, redirect=False)
-        except HTTPError:
-            return Reply(Reaction.LATER)
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            return Reply(Reaction.LATER, answer.status)
-        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            return Reply(Reaction.REFUSED, answer.status)
-        return Reply(Reaction.TAKEN, answer.status, _unprocessed(answer.data))
+            server, path = _split(url)
+            answer = self._server(server).request("POST", path, headers, _within(POST_SECONDS, deadline), body=body)
+        except TransportFailure:
+            return Reply(Reaction.RETRY)
+        except ValueError:  # no URL of a server
+            return Reply(Reaction.RETRY, refused=len(events))
+        return _reply(answer.status, answer.body, len(events))
+
+    def _server(self, base_url: str) -> HttpTransport:
+        found = self._servers.pop(base_url, None) or self._transport(base_url, CONNECTIONS, self._clock)
+        self._servers[base_url] = found  # the one used last stands last
+        if len(self._servers) > MAX_SERVERS:
+            del self._servers[next(iter(self._servers))]
+        return found
+
+
+def _reply(status: int, body: bytes, count: int) -> Reply:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Reply(Reaction.RETRY, status)
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        return Reply(Reaction.REJECTED if status in REFUSALS else Reaction.RETRY, status, count)
+    return Reply(Reaction.ACCEPTED, status, min(count, _unprocessed(body)))
 
 
 def _unprocessed(body: bytes) -> int:
-    """How many items CleverTap says it could not use, though it took the call."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return 0
-    items = document.get("unprocessed") if isinstance(document, dict) else None
+    """How many events CleverTap says it could not use, though it accepted the call."""
+    items = json_object(body).get("unprocessed")
     return len(items) if isinstance(items, list) else 0
+
+
+def _split(url: str) -> tuple[str, str]:
+    """A URL's server, and the rest of it.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}", f"{parts.path or '/'}{query}"
+
+
+def _within(seconds: float, deadline: Deadline) -> Deadline:
+    """The deadline, or so many seconds from now if that is earlier."""
+    return deadline.before(max(0.0, deadline.remaining() - seconds))

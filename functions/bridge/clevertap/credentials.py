@@ -1,4 +1,4 @@
-"""Who says they are calling: the three ways in which CleverTap can be set up to authenticate (design §4)."""
+"""Who says they are calling: the three ways in which CleverTap can be set up to authenticate (docs/clevertap.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bridge.message import NotAuthenticated
+from bridge.errors import NotAuthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,7 +1,10 @@
-"""CleverTap's requests: from the bytes it posts to messages and rejections (contracts/clevertap.md §§1-2).
+"""CleverTap's requests: from the bytes it posts to messages and rejections (docs/contracts/clevertap.md).
 
 JSON or form, one record or many, with or without fields beside the array: told apart by looking at the body, because
 CleverTap sends no `Content-Type` unless the customer adds one.
+
+Whatever is posted, memory stays bounded: the size of a body, of a form, and the number of values in a JSON document
+are checked before they are parsed, and of each record only the known fields are kept.
 """
 
 from __future__ import annotations
@@ -9,51 +12,67 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from bridge.clevertap.codes import INVALID_NUMBER, OTHER
-from bridge.message import OWN_ID_PREFIX, BadRequest, Message, Rejection, TooLarge
+from bridge.documents import writable
+from bridge.errors import BadRequest, TooLarge
+from bridge.message import OWN_ID_PREFIX, Failure, Message, Rejection
 from bridge.phone import Number, read_number
 from bridge.segments import segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from bridge.accounts import Account
+    from bridge.account import Account
 
 MAX_RECORDS = 1_000
 MAX_SEGMENTS = 8  # the vendor's console counts up to 1,224 characters: 8 parts of 153
+MAX_CHARACTERS = MAX_SEGMENTS * 153  # a text with more has more parts, whatever the characters
 MAX_FIELD_BYTES = 512  # of an id; a `$$MessageID` has about 70
 MAX_BODY_BYTES = 5_000_000  # 1,000 of the longest texts with every character escaped; Lambda itself takes 6 MB
+MAX_RECIPIENT = 64  # characters of what is no number, kept in its place
+MAX_FORM_BYTES = 100_000  # a form holds one message
+MAX_VALUES = 100_000  # in a JSON document: 100 for each record
+
+FIELDS = ("to", "text", "messageId", "campaignId", "templateId", "senderId", "messageType")
+"""What a record may hold. Everything else is ignored."""
 
 # CleverTap leaves a macro as it is when it has no value for it, above all in *Send Test SMS*.
 _MACRO = re.compile(r"\s*\$\$[A-Za-z]\w*\s*", re.ASCII)
 
+_BOM = b"\xef\xbb\xbf"
+_QUOTE = ord('"')
+_STRING_OR_VALUE = re.compile(rb'"[^"]*"?|[\[{,]')
+
 Record = dict[str, Any]
+"""The fields that a record gives. None in its place stands for what is no JSON object."""
 
 
-class _Unfit(Exception):
-    """A record cannot become a message. Arguments: CleverTap's code, the reason."""
+class InvalidRecord(Exception):
+    """A record cannot become a message."""
+
+    def __init__(self, failure: Failure, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = failure
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """What a request's records turned out to be; `single` when there was one record, however wrapped."""
+class ParsedRequest:
+    """What a request's records are: messages by their places in the request, from 0, and rejections."""
 
-    messages: list[Message]
-    indexes: list[int]
-    """Of each message, its place in the request, from 0."""
-    rejections: list[Rejection]
+    messages: dict[int, Message] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
 
     @property
     def single(self) -> bool:
-        """Whether CleverTap waits for the fate of one message."""
+        """Whether CleverTap waits for the outcome of one message: there was one record, however wrapped."""
         return len(self.messages) + len(self.rejections) == 1
 
 
-def read_records(body: bytes) -> list[Record]:
+def parse_records(body: bytes) -> list[Record | None]:
     """The 1 to 1,000 records of a request's body.
 
     Raises:
@@ -62,30 +81,32 @@ def read_records(body: bytes) -> list[Record]:
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES} are read")
-    try:
-        text = body.decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"the body is not UTF-8: byte {error.start} cannot be read") from None
-    return _records(_json(text) if text.startswith(("{", "[")) else _form(text))
+    body = body.removeprefix(_BOM).strip()
+    return _records(_json(body) if body.startswith((b"{", b"[")) else _form(body))
 
 
-def read_messages(records: Sequence[Record], account: Account, now: float) -> Readings:
+def parse_request(records: Sequence[Record | None], account: Account, now: float) -> ParsedRequest:
     """Every record as a message or a rejection; `now` in epoch seconds becomes `accepted_at`."""
-    readings = Readings([], [], [])
-    for index, record in enumerate(records):
-        reading = _read(index, record, account, now)
-        if isinstance(reading, Message):
-            readings.messages.append(reading)
-            readings.indexes.append(index)
-        else:
-            readings.rejections.append(reading)
-    return readings
+    parsed = ParsedRequest()
+    for place, record in enumerate(records):
+        try:
+            parsed.messages[place] = _message(record, account, now)
+        except InvalidRecord as invalid:
+            parsed.rejections.append(_rejection(place, record or {}, account, invalid))
+    return parsed
 
 
-def _json(text: str) -> Any:
+def own_id() -> str:
+    """A message id of our own, for a record without one."""
+    return f"{OWN_ID_PREFIX}{uuid.uuid4().hex}"
+
+
+def _json(body: bytes) -> Any:
+    if _more_values_than(MAX_VALUES, body):
+        raise BadRequest(f"the JSON holds more than {MAX_VALUES} values; {MAX_RECORDS} records need far fewer")
     try:
         # Numbers stay the digits that were written: a phone number may come as a JSON number.
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        return json.loads(_text_of(body), parse_int=str, parse_float=str, parse_constant=str)
     except RecursionError:
         raise BadRequest("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -93,9 +114,25 @@ def _json(text: str) -> Any:
         raise BadRequest(f"the body is not valid JSON: {error.msg} at {where}") from None
 
 
-def _form(text: str) -> Record:
+def _more_values_than(most: int, body: bytes) -> bool:
+    """Whether a JSON document has so many values that they could fill the memory: a million empty objects fit into
+    3 MB, and take 100 MB. Each value stands behind a comma or an opening bracket; those within strings are text.
+    """
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) <= most:
+        return False
+    values = 0
+    for found in _STRING_OR_VALUE.finditer(body.replace(rb"\\", b"").replace(rb"\"", b"")):
+        values += found[0][0] != _QUOTE
+        if values > most:
+            return True
+    return False
+
+
+def _form(body: bytes) -> Record:
+    if len(body) > MAX_FORM_BYTES:
+        raise TooLarge(f"the body is no JSON, and has {len(body)} bytes; of a form at most {MAX_FORM_BYTES} are read")
     try:
-        fields = dict(parse_qsl(text, max_num_fields=100, errors="strict"))
+        fields = dict(parse_qsl(_text_of(body), max_num_fields=100, errors="strict"))
     except ValueError:
         fields = {}
     if not fields:
@@ -103,23 +140,27 @@ def _form(text: str) -> Record:
     return dict(fields)
 
 
-def _records(document: Any) -> list[Record]:
+def _text_of(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is not UTF-8: byte {error.start} cannot be read") from None
+
+
+def _records(document: Any) -> list[Record | None]:
     """The records in a document: the document itself, or the one array in it, with the fields beside as defaults."""
     if isinstance(document, list):
-        return _checked(document)
+        return _all_given(document, {})
     if "ciphertext" in document:
         raise BadRequest("the payload is encrypted: switch encryption off in CleverTap's provider settings")
     arrays = [key for key, value in document.items() if _holds_records(value)]
     if len(arrays) > 1:
         raise BadRequest(f"{len(arrays)} arrays of records in one request; one is taken")
     if arrays:
-        _checked(document[arrays[0]])
-        defaults = {key: value for key, value in document.items() if key != arrays[0]}
-        return [
-            {**defaults, **_given(record)} if isinstance(record, dict) else record for record in document[arrays[0]]
-        ]
+        items = document.pop(arrays[0])
+        return _all_given(items, _given(document))
     if "to" in document or "text" in document:
-        return [document]
+        return [_given(document)]
     raise BadRequest('no records: expected "to" and "text", or one array of such records')
 
 
@@ -127,17 +168,17 @@ def _holds_records(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
-def _given(record: Record) -> Record:
-    """A record without its absent fields, so that they do not hide the defaults."""
-    return {key: value for key, value in record.items() if not _absent(value)}
-
-
-def _checked(items: list[Any]) -> list[Any]:
+def _all_given(items: list[Any], defaults: Record) -> list[Record | None]:
     if not _holds_records(items):
         raise BadRequest("no records: the array holds no object")
     if len(items) > MAX_RECORDS:
         raise BadRequest(f"{len(items)} records in one request; at most {MAX_RECORDS} are taken")
-    return items
+    return [defaults | _given(item) if isinstance(item, dict) else None for item in items]
+
+
+def _given(fields: Mapping[str, Any]) -> Record:
+    """Of a record's fields those that are known and present, so that absent ones do not hide the defaults."""
+    return {name: value for name in FIELDS if not _absent(value := fields.get(name))}
 
 
 def _absent(value: Any) -> bool:
@@ -146,87 +187,91 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
-def _read(index: int, record: Any, account: Account, now: float) -> Message | Rejection:
-    """One record as a message, or the rejection that says why it is none."""
-    if not isinstance(record, dict):
-        return Rejection(index, "-", own_id(), OTHER, "the record is no JSON object")
-    number = None
-    try:
-        number = _number(record, account.country)
-        return _message(record, number, account, now)
-    except _Unfit as unfit:
-        code, reason = unfit.args
-        return _rejection(index, record, number, code, reason)
-
-
-def _message(record: Record, number: Number, account: Account, now: float) -> Message:
-    text = _text(record, "text", limit=None)
+def _message(record: Record | None, account: Account, now: float) -> Message:
+    if record is None:
+        raise InvalidRecord(Failure.INVALID_RECORD, "the record is no JSON object")
+    number = _number(record, account.country)
+    text = _field(record, "text", most_bytes=4 * MAX_CHARACTERS)
     if text is None:
-        raise _Unfit(OTHER, "text is empty")
-    parts = segments(text)
-    if parts > MAX_SEGMENTS:
-        raise _Unfit(OTHER, f"text has {parts} parts; at most {MAX_SEGMENTS} can be sent")
+        raise InvalidRecord(Failure.INVALID_RECORD, "text is empty")
     return Message(
         account=account.id,
         recipient=number.e164,
         country_code=number.country_code,
-        message_id=_text(record, "messageId") or own_id(),
+        message_id=_field(record, "messageId") or own_id(),
         text=text,
-        segments=parts,
+        segments=_segments(text),
         accepted_at=now,
-        campaign_id=_text(record, "campaignId"),
-        template_id=_text(record, "templateId"),
-        sender_id=_text(record, "senderId"),
-        message_type=_text(record, "messageType"),
+        campaign_id=_field(record, "campaignId"),
+        template_id=_field(record, "templateId"),
+        sender_id=_field(record, "senderId"),
+        message_type=_field(record, "messageType"),
     )
 
 
 def _number(record: Record, country: str) -> Number:
-    written = _text(record, "to", code=INVALID_NUMBER)
+    written = _field(record, "to", failure=Failure.INVALID_NUMBER)
     if written is None:
-        raise _Unfit(INVALID_NUMBER, "to is missing")
+        raise InvalidRecord(Failure.INVALID_NUMBER, "to is missing")
     number = read_number(written, country)
     if number is None:
-        raise _Unfit(INVALID_NUMBER, "to is no possible phone number")
+        raise InvalidRecord(Failure.INVALID_NUMBER, "to is no possible phone number")
     return number
 
 
-def _text(record: Record, field: str, *, code: str = OTHER, limit: int | None = MAX_FIELD_BYTES) -> str | None:
+def _segments(text: str) -> int:
+    parts = segments(text)
+    if parts > MAX_SEGMENTS:
+        raise InvalidRecord(Failure.INVALID_RECORD, f"text has {parts} parts; at most {MAX_SEGMENTS} can be sent")
+    return parts
+
+
+def _field(
+    record: Record, name: str, *, failure: Failure = Failure.INVALID_RECORD, most_bytes: int = MAX_FIELD_BYTES
+) -> str | None:
     """A field's text, or None where it is absent."""
-    value = record.get(field)
-    if value is None or _absent(value):
+    value = record.get(name)
+    if value is None:
         return None
     if not isinstance(value, str):
-        raise _Unfit(code, f"{field} is no text")
+        raise InvalidRecord(failure, f"{name} is no text")
+    if len(value) > MAX_CHARACTERS:  # counted first: encoding megabytes, in each of 1,000 records, takes seconds
+        raise InvalidRecord(failure, f"{name} has {len(value)} characters; at most {MAX_CHARACTERS} are taken")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise _Unfit(code, f"{field} holds half a character (a lone surrogate)") from None
-    if limit is not None and size > limit:
-        raise _Unfit(code, f"{field} has {size} bytes; at most {limit} are taken")
+        raise InvalidRecord(failure, f"{name} holds half a character (a lone surrogate)") from None
+    if size > most_bytes:
+        raise InvalidRecord(failure, f"{name} has {size} bytes; at most {most_bytes} are taken")
     return value
 
 
-def _rejection(index: int, record: Record, number: Number | None, code: str, reason: str) -> Rejection:
+def _rejection(place: int, record: Record, account: Account, invalid: InvalidRecord) -> Rejection:
+    """The rejection, with what the record has as far as it can stand in the log."""
     return Rejection(
-        index=index,
-        recipient=number.e164 if number else _key(record, "to")[:64] or "-",
-        message_id=_key(record, "messageId") or own_id(),
-        code=code,
-        reason=reason,
-        text=_key(record, "text")[: MAX_SEGMENTS * 153],
-        campaign_id=_key(record, "campaignId") or None,
+        index=place,
+        recipient=_recipient(record, account.country),
+        message_id=_field_or_none(record, "messageId") or own_id(),
+        failure=invalid.failure,
+        reason=invalid.reason,
+        text=_beginning(record.get("text"), MAX_CHARACTERS),
+        campaign_id=_field_or_none(record, "campaignId"),
     )
 
 
-def _key(record: Record, field: str) -> str:
-    """What a rejected record has in a field, as far as it can stand in the log; else nothing."""
+def _recipient(record: Record, country: str) -> str:
     try:
-        return _text(record, field, limit=None if field == "text" else MAX_FIELD_BYTES) or ""
-    except _Unfit:
-        return ""
+        return _number(record, country).e164
+    except InvalidRecord:
+        return _beginning(record.get("to"), MAX_RECIPIENT) or "-"
 
 
-def own_id() -> str:
-    """A message id of our own, for a record without one."""
-    return f"{OWN_ID_PREFIX}{uuid.uuid4().hex}"
+def _field_or_none(record: Record, name: str) -> str | None:
+    try:
+        return _field(record, name)
+    except InvalidRecord:
+        return None
+
+
+def _beginning(value: Any, length: int) -> str:
+    return writable(value, length) if isinstance(value, str) else ""

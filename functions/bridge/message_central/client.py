@@ -1,59 +1,71 @@
-"""Message Central's send call (contracts/message_central.md §2)."""
+"""Message Central's send call (docs/contracts/message_central.md)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from bridge.message import Outcome
+from bridge.errors import MaybeSent, NotSent, TransportFailure
 from bridge.message_central import verdicts
-from bridge.message_central.tokens import Tokens
-from bridge.message_central.wire import CONNECT_SECONDS, Fate, Wire
+from bridge.message_central.tokens import SHORTEST_SECONDS, NoToken, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.accounts import Account
-    from bridge.message import Message
+    from bridge.account import Account
+    from bridge.message import Message, Outcome
     from bridge.message_central.tokens import Token
     from bridge.times import Deadline
+    from bridge.transport import HttpTransport, Permit
 
 PATH = "/verification/v3/send"
-SHORTEST_SECONDS = CONNECT_SECONDS + 1.0
-"""A call is not started with less time than this: it would only leave a message in doubt."""
 
 
 class MessageCentral:
     """The vendor, for all accounts and many threads."""
 
-    def __init__(
-        self, base_url: str, connections: int, reload: Callable[[str], Account], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, transport: HttpTransport, reload: Callable[[str], Account], clock: Callable[[], float]) -> None:
         """`reload` gives an account as its secret is now; `clock` gives epoch seconds."""
-        self._wire = Wire(base_url, connections, clock)
-        self._tokens = Tokens(self._wire, reload, clock)
+        self._transport = transport
+        self._tokens = Tokens(transport, reload, clock)
 
-    def send(self, message: Message, account: Account, deadline: Deadline) -> Outcome:
-        """Give one message to Message Central, at most once. Never raises for anything the vendor does."""
-        token = self._tokens.get(account, deadline)
-        outcome = self._send(message, token, deadline)
-        if not isinstance(token, Outcome) and verdicts.refuses_token(outcome):
-            return self._send(message, self._tokens.renew(token, deadline), deadline)
-        return outcome
+    def send(self, message: Message, account: Account, deadline: Deadline, permit: Permit) -> Outcome:
+        """Give one message to Message Central, at most once. Never raises for anything the vendor does.
 
-    def _send(self, message: Message, token: Token | Outcome, deadline: Deadline) -> Outcome:
-        if isinstance(token, Outcome):
-            return token
+        Until the first byte of the message is written the permit can be revoked; then nothing is sent.
+        """
+        try:
+            token = self._tokens.get(account, deadline)
+            outcome = self._send(message, token, deadline, permit)
+            if not outcome.token_refused:
+                return outcome
+            permit.take_back()
+            return self._send(message, self._tokens.renew(token, deadline), deadline, permit)
+        except NoToken as failure:
+            return failure.outcome
+
+    def probe(self, account: Account, deadline: Deadline) -> bool:
+        """Whether Message Central works, as far as a call tells that sends nothing. Never raises."""
+        try:
+            return self._tokens.probe(account, deadline)
+        except TransportFailure:
+            return False
+
+    def _send(self, message: Message, token: Token, deadline: Deadline, permit: Permit) -> Outcome:
         if not deadline.allows(SHORTEST_SECONDS):
-            return verdicts.NO_TIME
+            return verdicts.NO_TIME  # it would only leave the message in doubt
         headers = {
             "authToken": token.value,
             "content-type": "application/x-www-form-urlencoded; charset=utf-8",
         }
-        answer = self._wire.request("POST", PATH, headers, deadline, body=_form(message, token.account))
-        if isinstance(answer, Fate):
-            return verdicts.UNREACHED if answer is Fate.UNREACHED else verdicts.LOST
-        return verdicts.verdict(answer)
+        form = _form(message, token.account)
+        try:
+            response = self._transport.request("POST", PATH, headers, deadline, body=form, permit=permit)
+        except NotSent:
+            return verdicts.NO_TIME if permit.revoked else verdicts.UNREACHED
+        except MaybeSent:
+            return verdicts.LOST
+        return verdicts.verdict(response)
 
 
 def _form(message: Message, account: Account) -> str:

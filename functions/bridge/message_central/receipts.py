@@ -1,4 +1,4 @@
-"""Message Central's delivery reports (contracts/message_central.md §4).
+"""Message Central's delivery reports (docs/contracts/message_central.md).
 
 No public document tells their format. What is expected stands in the tables below; when the vendor tells its format,
 they are the one place to change. What does not fit is refused with the name of what was missing.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from bridge.clevertap import codes
-from bridge.message import BadRequest, Status
+from bridge.documents import writable
+from bridge.errors import BadRequest
+from bridge.message import Failure, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,26 +39,27 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 }
 
 
-class Meaning(NamedTuple):
-    """What a word means for a message: its final status, and what CleverTap is told."""
+@dataclass(frozen=True, slots=True)
+class DeliveryStatus:
+    """What a status word means for a message: its final status, why it ended badly, and both in words."""
 
     status: Status
-    code: str | None
+    failure: Failure | None
     description: str
 
 
 # The vendor's words, SMPP's and their long forms. None: the message is still on its way.
-WORDS: dict[str, Meaning | None] = {
-    "DELIVRD": (delivered := Meaning(Status.DELIVERED, None, "Delivered to handset")),
+STATUS_WORDS: dict[str, DeliveryStatus | None] = {
+    "DELIVRD": (delivered := DeliveryStatus(Status.DELIVERED, None, "Delivered to handset")),
     "DELIVERED": delivered,
-    "UNDELIV": (undelivered := Meaning(Status.UNDELIVERED, codes.UNDELIVERED, "Undelivered")),
+    "UNDELIV": (undelivered := DeliveryStatus(Status.UNDELIVERED, Failure.UNDELIVERED, "Undelivered")),
     "UNDELIVERED": undelivered,
-    "FAILED": Meaning(Status.UNDELIVERED, codes.UNDELIVERED, "Failed"),
-    "EXPIRED": Meaning(Status.UNDELIVERED, codes.EXPIRED, "Expired before it could be delivered"),
-    "REJECTD": (rejected := Meaning(Status.UNDELIVERED, codes.OTHER, "Rejected by the network")),
+    "FAILED": DeliveryStatus(Status.UNDELIVERED, Failure.UNDELIVERED, "Failed"),
+    "EXPIRED": DeliveryStatus(Status.UNDELIVERED, Failure.EXPIRED, "Expired before it could be delivered"),
+    "REJECTD": (rejected := DeliveryStatus(Status.UNDELIVERED, Failure.NETWORK, "Rejected by the network")),
     "REJECTED": rejected,
-    "DELETED": Meaning(Status.UNDELIVERED, codes.DROPPED, "Deleted by the network"),
-    "UNKNOWN": Meaning(Status.UNDELIVERED, codes.OTHER, "The network does not know what became of it"),
+    "DELETED": DeliveryStatus(Status.UNDELIVERED, Failure.DROPPED, "Deleted by the network"),
+    "UNKNOWN": DeliveryStatus(Status.UNDELIVERED, Failure.NETWORK, "The network does not know what became of it"),
     "ACCEPTD": None,
     "ACCEPTED": None,
     "ENROUTE": None,
@@ -78,12 +80,12 @@ class Receipt:
     error_code: str | None = None
 
     @property
-    def meaning(self) -> Meaning | None:
+    def delivery(self) -> DeliveryStatus | None:
         """What it means for the message; None while the message is on its way."""
-        meaning = WORDS[self.status]
-        if meaning and meaning.code and _ERROR_CODE.fullmatch(self.error_code or ""):
-            return meaning._replace(description=f"{meaning.description} (error {self.error_code})")
-        return meaning
+        delivery = STATUS_WORDS[self.status]
+        if delivery and delivery.failure and _ERROR_CODE.fullmatch(self.error_code or ""):
+            return replace(delivery, description=f"{delivery.description} (error {self.error_code})")
+        return delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +125,20 @@ def _documents(body: bytes, query: str) -> list[Any]:
 def _read(index: int, document: Any) -> Receipt | Unrecognised:
     if not isinstance(document, dict):
         return Unrecognised(index, "it is no object")
-    given = {key.lower(): _plain(value) for key, value in document.items() if isinstance(value, str) and value.strip()}
+    given = {
+        key.lower(): writable(value.strip(), MAX_VALUE)
+        for key, value in document.items()
+        if isinstance(value, str) and value.strip()
+    }
     fields = {name: _first(given, names) for name, names in FIELDS.items()}
     missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if not value]
     if missing:
         return Unrecognised(index, f"missing: {'; '.join(missing)}")
     status = str(fields["status"]).upper()
-    if status not in WORDS:
+    if status not in STATUS_WORDS:
         return Unrecognised(index, f"unknown status {_shown(status)!r}")
     optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
     return Receipt(str(fields["verification_id"]), str(fields["number"]), status, **optional)
-
-
-def _plain(value: str) -> str:
-    """A value as it can be written, cut as a sent message's id is: JSON can hold half a character, DynamoDB cannot."""
-    return value.strip()[:MAX_VALUE].encode("utf-8", "replace").decode()
 
 
 def _shown(status: str) -> str:

@@ -1,31 +1,39 @@
-"""Message Central's tokens: fetched once, kept until they end, fetched anew when refused (contracts §1)."""
+"""Message Central's tokens: fetched once, kept until they end, fetched anew when refused.
+
+The calls and their answers: docs/contracts/message_central.md.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from bridge.message import AccountError
-from bridge.message_central.verdicts import CREDENTIALS_REFUSED, NO_TIME, UNREACHED
-from bridge.message_central.wire import Fate
+from bridge.documents import json_object
+from bridge.errors import AccountError, TransportFailure
+from bridge.message import Cause
+from bridge.message_central.verdicts import BUSY, CREDENTIALS_REFUSED, GATEWAY, NO_TIME, RATE, UNREACHED
+from bridge.transport import CONNECT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from bridge.accounts import Account
+    from bridge.account import Account
     from bridge.message import Outcome
-    from bridge.message_central.wire import Wire
     from bridge.times import Deadline
+    from bridge.transport import HttpTransport, Response
 
 PATH = "/auth/v1/authentication/token"
 LONGEST_SECONDS = 86_400.0  # the vendor's tokens last for years; ours are new every day
 EARLY_SECONDS = 60.0  # a token that ends this soon is not used any more
 RENEW_SECONDS = 30.0  # a token or a refusal younger than this is not asked for again
 UNREACHED_SECONDS = 5.0  # nor is a vendor who did not answer: each thread would wait for the same
+SHORTEST_SECONDS = CONNECT_SECONDS + 1.0  # no call is started with less time than this
+RELOAD_SECONDS = 3.0  # nor is a secret read again: one call to Secrets Manager may take as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,14 @@ class Token:
         return now < self.until and account in (self.account, self.replaced)
 
 
+class NoToken(Exception):
+    """There is no token; `outcome` is what that means for a message. Stays within this package."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     """Why there is no token, and until when not to ask again."""
@@ -58,88 +74,136 @@ class _Failure:
 class Tokens:
     """The tokens of all accounts. One thread asks, the others wait for its answer."""
 
-    def __init__(self, wire: Wire, reload: Callable[[str], Account], clock: Callable[[], float]) -> None:
+    def __init__(self, transport: HttpTransport, reload: Callable[[str], Account], clock: Callable[[], float]) -> None:
         """`reload` gives an account as its secret is now; `clock` gives epoch seconds."""
-        self._wire = wire
+        self._transport = transport
         self._reload = reload
         self._clock = clock
         self._locks: dict[str, threading.Lock] = {}
         self._tokens: dict[str, Token] = {}
         self._failures: dict[str, _Failure] = {}
 
-    def get(self, account: Account, deadline: Deadline) -> Token | Outcome:
-        """A token, or what it means for a message that there is none."""
+    def get(self, account: Account, deadline: Deadline) -> Token:
+        """A token.
+
+        Raises:
+            NoToken: there is none.
+        """
         token = self._tokens.get(account.id)
         if token and token.serves(account, self._clock()):
             return token
-        return self._locked(account, deadline, None)
+        with self._turn(account, deadline):
+            return self._current(account, None) or self._new(account, deadline, None)
 
-    def renew(self, refused: Token, deadline: Deadline) -> Token | Outcome:
-        """Another token in the place of one that was refused, for the account as its secret is now."""
-        return self._locked(refused.account, deadline, refused)
+    def renew(self, refused: Token, deadline: Deadline) -> Token:
+        """Another token in the place of one that was refused, for the account as its secret is now.
 
-    def _locked(self, account: Account, deadline: Deadline, refused: Token | None) -> Token | Outcome:
+        Raises:
+            NoToken: there is none.
+        """
+        account = refused.account
+        with self._turn(account, deadline):
+            return self._current(account, refused) or self._new(account, deadline, refused)
+
+    def probe(self, account: Account, deadline: Deadline) -> bool:
+        """Whether the vendor's own token service answers; that it refuses the credentials is an answer, too.
+
+        Raises:
+            TransportFailure: it does not.
+        """
+        # With a pasted token nobody logs in: a new token might end the one that was pasted, a wrong password lock it.
+        response = self._ask({} if account.auth_token else _credentials(account), deadline)
+        document = _vendors_own(response)
+        value = _usable(document.get("token"))
+        if value and not account.auth_token:
+            self._tokens[account.id] = self._token(value, account)  # for the same reason: it may be the only good one
+        return bool(document)
+
+    @contextmanager
+    def _turn(self, account: Account, deadline: Deadline) -> Iterator[None]:
         lock = self._locks.setdefault(account.id, threading.Lock())
         if not lock.acquire(timeout=deadline.remaining()):
-            return NO_TIME
+            raise NoToken(NO_TIME)
         try:
-            return self._current(account, refused) or self._new(account, deadline, refused)
+            yield
         finally:
             lock.release()
 
-    def _current(self, account: Account, refused: Token | None) -> Token | Outcome | None:
-        """What another thread found out while this one waited for the lock."""
+    def _current(self, account: Account, refused: Token | None) -> Token | None:
+        """What another thread found out while this one waited for its turn."""
         now = self._clock()
         token, failure = self._tokens.get(account.id), self._failures.get(account.id)
         if token and token is not refused and token.serves(account, now):
             return token
         if failure and failure.account == account and now < failure.until:
-            return failure.outcome
+            raise NoToken(failure.outcome)
         if refused and now < refused.since + RENEW_SECONDS:
-            return CREDENTIALS_REFUSED  # a brand-new token was refused: another would be, too
+            raise NoToken(CREDENTIALS_REFUSED)  # a brand-new token was refused: another would be, too
         return None
 
-    def _new(self, account: Account, deadline: Deadline, refused: Token | None) -> Token | Outcome:
-        """Ask for a token; if the credentials are refused, once more with those that the secret holds now."""
-        result: Token | Outcome = CREDENTIALS_REFUSED if refused else self._fetch(account, deadline)
-        if result is CREDENTIALS_REFUSED:
-            now_held = self._reloaded(account)
-            if refused or now_held != account:
-                result = self._fetch(now_held, deadline, refused)
-        if isinstance(result, Token):
-            result = self._tokens[account.id] = replace(result, replaced=account)
-        else:
+    def _new(self, account: Account, deadline: Deadline, refused: Token | None) -> Token:
+        """Ask for a token, and remember what came of it."""
+        try:
+            token = self._renewed(refused, deadline) if refused else self._first(account, deadline)
+        except NoToken as failure:
             self._tokens.pop(account.id, None)
-            wait = RENEW_SECONDS if result is CREDENTIALS_REFUSED else UNREACHED_SECONDS
-            self._failures[account.id] = _Failure(account, result, self._clock() + wait)
-        return result
+            self._remember(account, failure.outcome)
+            raise
+        token = self._tokens[account.id] = replace(token, replaced=account)
+        return token
 
-    def _reloaded(self, account: Account) -> Account:
+    def _remember(self, account: Account, outcome: Outcome) -> None:
+        if outcome.cause is not Cause.NO_TIME:  # others may have more
+            wait = RENEW_SECONDS if outcome.cause is Cause.CREDENTIALS else UNREACHED_SECONDS
+            self._failures[account.id] = _Failure(account, outcome, self._clock() + wait)
+
+    def _first(self, account: Account, deadline: Deadline) -> Token:
+        """A token; if the credentials are refused, with those that the secret holds now."""
+        try:
+            return self._fetch(account, deadline)
+        except NoToken as failure:
+            now_held = self._reloaded(account, deadline) if failure.outcome.cause is Cause.CREDENTIALS else account
+            if now_held == account:
+                raise
+        return self._fetch(now_held, deadline)
+
+    def _renewed(self, refused: Token, deadline: Deadline) -> Token:
+        account = self._reloaded(refused.account, deadline)
+        if account.auth_token == refused.value:
+            raise NoToken(CREDENTIALS_REFUSED)  # it was pasted, and there is none better to be had
+        return self._fetch(account, deadline)
+
+    def _reloaded(self, account: Account, deadline: Deadline) -> Account:
+        if not deadline.allows(RELOAD_SECONDS):
+            return account
         try:
             return self._reload(account.id)
         except AccountError:
             return account
 
-    def _fetch(self, account: Account, deadline: Deadline, refused: Token | None = None) -> Token | Outcome:
-        if account.auth_token:
-            # A token that an operator pasted: there is nothing to ask, and none better to be had.
-            if refused and refused.value == account.auth_token:
-                return CREDENTIALS_REFUSED
-            return self._token(account.auth_token, account)
-        query = urlencode(
-            {
-                "customerId": account.customer_id,
-                "key": base64.b64encode(account.password.encode()).decode(),
-                "scope": "NEW",
-                "country": "91",
-                "email": account.email,
-            }
-        )
-        answer = self._wire.request("GET", f"{PATH}?{query}", {"accept": "*/*"}, deadline)
-        if isinstance(answer, Fate) or answer.status in (429, *range(500, 600)):
-            return UNREACHED  # a token call sends nothing: it can always be made again
-        value = _value(answer.body)
-        return self._token(value, account) if value else CREDENTIALS_REFUSED
+    def _fetch(self, account: Account, deadline: Deadline) -> Token:
+        """The token that was pasted, else one that is asked for."""
+        value = _usable(account.auth_token) if account.auth_token else self._asked_for(account, deadline)
+        if value is None:
+            raise NoToken(CREDENTIALS_REFUSED)
+        return self._token(value, account)
+
+    def _asked_for(self, account: Account, deadline: Deadline) -> str | None:
+        """The token in the vendor's answer; None if that says that the credentials are wrong."""
+        if not deadline.allows(SHORTEST_SECONDS):
+            raise NoToken(NO_TIME)
+        try:
+            response = self._ask(_credentials(account), deadline)
+        except TransportFailure:  # a token call sends nothing: it can always be made again
+            raise NoToken(UNREACHED) from None
+        document = _vendors_own(response)
+        if not document:
+            raise NoToken(RATE if response.status == HTTPStatus.TOO_MANY_REQUESTS else _without(response.status))
+        return _usable(document.get("token"))
+
+    def _ask(self, credentials: dict[str, str], deadline: Deadline) -> Response:
+        query = urlencode({**credentials, "scope": "NEW", "country": "91"})
+        return self._transport.request("GET", f"{PATH}?{query}", {"accept": "*/*"}, deadline)
 
     def _token(self, value: str, account: Account) -> Token:
         now = self._clock()
@@ -147,18 +211,31 @@ class Tokens:
         return Token(value, account, now, max(until, now + RENEW_SECONDS))
 
 
-def _value(body: bytes) -> str | None:
-    """The token in an answer; bad credentials are answered with HTTP 200 and no token."""
-    document = _json(body)
-    token = document.get("token")
-    return token if isinstance(token, str) and token.isascii() and token.isprintable() else None
+def _credentials(account: Account) -> dict[str, str]:
+    key = base64.b64encode(account.password.encode()).decode()
+    return {"customerId": account.customer_id, "key": key, "email": account.email}
+
+
+def _vendors_own(response: Response) -> dict[str, Any]:
+    """What the vendor itself says; empty when it is down, or a proxy answered in its place."""
+    down = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS
+    return {} if down else json_object(response.body)
+
+
+def _without(status: int) -> Outcome:
+    return BUSY if status >= HTTPStatus.INTERNAL_SERVER_ERROR else GATEWAY
+
+
+def _usable(token: Any) -> str | None:
+    """A token that can be written into a header."""
+    return token if token and isinstance(token, str) and token.isascii() and token.isprintable() else None
 
 
 def expiry(token: str) -> float | None:
     """The `exp` of a JWT in epoch seconds, or None when it has none. Its signature is the vendor's business."""
     _, _, rest = token.partition(".")
     payload, _, _ = rest.partition(".")
-    exp = _json(_decoded(payload)).get("exp")
+    exp = json_object(_decoded(payload)).get("exp")
     try:
         return float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) else None
     except OverflowError:
@@ -170,11 +247,3 @@ def _decoded(payload: str) -> bytes:
         return base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     except ValueError:
         return b""
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -1,0 +1,236 @@
+"""What CleverTap asked for: one message is sent while it waits, many go to the queue.
+
+One message is a chunk of one: it goes through the same engine as a batch, and what is left of it goes to the queue.
+What the engine says is worded here, for docs/contracts/clevertap.md §3.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bridge.aws import CALL_SECONDS
+from bridge.batch import Batch
+from bridge.cancel import deadline_for_sqs, not_queued
+from bridge.chunk import Chunk, Lane
+from bridge.clevertap.codes import CODES
+from bridge.clevertap.requests import parse_records, parse_request
+from bridge.errors import NothingAccepted
+from bridge.leftovers import Leftovers
+from bridge.message import Cause, Status
+from bridge.send import Ending
+from bridge.sqs import Queued
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.account import Account
+    from bridge.batch import Engine
+    from bridge.cancel import Canceller
+    from bridge.chunk import ChunkQueue
+    from bridge.clevertap.requests import ParsedRequest
+    from bridge.invocation import Invocation
+    from bridge.message import Message, Rejection
+    from bridge.send import SendResult
+
+LOOK_SECONDS = 5.0
+"""How long accept goes on with what it read of an account's breaker."""
+
+LOG_PAUSE_SECONDS = 5.0
+"""How long single messages go to the queue unclaimed after the log did not answer: the next would wait as long."""
+
+
+class Answer(NamedTuple):
+    """An HTTP status and a JSON body for CleverTap."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class Acceptor:
+    """Takes what CleverTap posts."""
+
+    def __init__(self, engine: Engine, canceller: Canceller, queue: ChunkQueue, clock: Callable[[], float]) -> None:
+        """`clock` gives epoch seconds."""
+        self._engine = engine
+        self._log = engine.log
+        self._canceller = canceller
+        self._queue = queue
+        self._clock = clock
+        self._looked_at: dict[str, float] = {}
+        self._log_silent_until = 0.0
+
+    def accept(self, body: bytes, account: Account, invocation: Invocation) -> Answer:
+        """Take one request.
+
+        Raises:
+            RequestError: it holds no messages that could be read.
+            NothingAccepted: nothing of it was sent or queued, and nothing will be.
+        """
+        parsed = parse_request(parse_records(body), account, self._clock())
+        if not parsed.single:
+            return self._accept_many(parsed, account, invocation)
+        if parsed.rejections:
+            return self._reject_one(parsed.rejections[0], account, invocation)
+        return self._accept_one(next(iter(parsed.messages.values())), account, invocation)
+
+    # ── One message ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _reject_one(self, rejection: Rejection, account: Account, invocation: Invocation) -> Answer:
+        """Log one record that cannot be a message; CleverTap is told by the answer."""
+        self._record_rejections([rejection], account, invocation, report=False)
+        return _rejected(CODES[rejection.failure], rejection.reason)
+
+    def _accept_one(self, message: Message, account: Account, invocation: Invocation) -> Answer:
+        chunk = Chunk(account.id, message.accepted_at, 0, [message], request=invocation.id, lane=Lane.SINGLE)
+        leftovers = Leftovers(chunk)
+        result = self._try(message, account, leftovers, invocation)
+        leftovers.failed = False  # there is no chunk that would come again: what is left has to be queued
+        queued = self._put_back(leftovers, invocation)
+        waits = result.ending is Ending.NOT_ATTEMPTED or _retries(result)
+        answer = self._answer_waiting(result, queued, invocation) if waits else _word(result)
+        if answer.body["status"] in ("sent", "queued", "unknown"):
+            invocation.metrics.add(account.id, "MessagesAccepted")
+        return answer
+
+    def _try(self, message: Message, account: Account, leftovers: Leftovers, invocation: Invocation) -> SendResult:
+        batch = Batch(self._engine, invocation, waited_for=True)
+        if self._clock() < self._log_silent_until:
+            batch.postpone(message, leftovers, Cause.LOG)
+        else:
+            self._look(account)
+            batch.send(message, account, leftovers)
+            batch.run()
+        [result] = batch.results
+        if result.cause in (Cause.LOG, Cause.LOG_REFUSED):
+            self._log_silent_until = max(self._log_silent_until, self._clock() + LOG_PAUSE_SECONDS)
+        return result
+
+    def _look(self, account: Account) -> None:
+        """Read the account's breaker, unless that was done just now. Probing is left to dispatch: nobody waits there."""
+        now = self._clock()
+        if now >= self._looked_at.get(account.id, 0.0) + LOOK_SECONDS:
+            self._looked_at[account.id] = now
+            self._engine.breaker(account.id).look(may_probe=False)
+
+    def _put_back(self, leftovers: Leftovers, invocation: Invocation) -> Queued:
+        """Queue what is left; tells whether the message is queued."""
+        chunks = leftovers.chunks()
+        deadline = deadline_for_sqs(invocation.deadline) if leftovers.messages else invocation.deadline
+        parts = [part for parts in self._queue.put(chunks, deadline) for part in parts]
+        self._note_unrecorded(parts, invocation)
+        return next((queued for part, queued in parts if part.messages), Queued.NO)
+
+    def _answer_waiting(self, result: SendResult, queued: Queued, invocation: Invocation) -> Answer:
+        message = result.message
+        if queued is Queued.YES:
+            if result.claim and result.outcome:
+                # For who looks: the message on the queue names this claim, so it passes without.
+                self._log.record([self._log.outcome_row(result.claim, result.outcome)], invocation.deadline)
+            return _accepted(message, "queued")
+        doubtful = [not_queued(message, 0)]
+        cancelled = self._canceller.cancel(doubtful, message.account, invocation.deadline, report=False)
+        if cancelled.known:
+            return _duplicate(message, cancelled.known[0][1].status)
+        raise NothingAccepted("neither Message Central nor the queue could be reached")
+
+    # ── Many ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _accept_many(self, parsed: ParsedRequest, account: Account, invocation: Invocation) -> Answer:
+        """Queue many messages and log the rejected records."""
+        lost = self._queue_many(parsed.messages, account, invocation) if parsed.messages else []
+        accepted = len(parsed.messages) - len(lost)
+        rejected = sorted([*parsed.rejections, *lost], key=lambda rejection: rejection.index)
+        # Without a single message the answer is a 422, and CleverTap needs no report.
+        self._record_rejections(rejected, account, invocation, report=bool(parsed.messages))
+        invocation.metrics.add(account.id, "MessagesAccepted", accepted)
+        if accepted:
+            body = {"status": "queued", "accepted": accepted, "rejected": [_about(item) for item in rejected]}
+            return Answer(HTTPStatus.OK, body)
+        answer = _rejected(CODES[rejected[0].failure], rejected[0].reason)
+        return Answer(answer.status, answer.body | {"rejected": [_about(item) for item in rejected]})
+
+    def _queue_many(self, messages: dict[int, Message], account: Account, invocation: Invocation) -> list[Rejection]:
+        """Queue messages, named by their places in the request; those that could not be queued come back.
+
+        Raises:
+            NothingAccepted: none could be queued.
+        """
+        accepted_at = next(iter(messages.values())).accepted_at
+        chunk = Chunk(account.id, accepted_at, 0, list(messages.values()), request=invocation.id)
+        [parts] = self._queue.put([(chunk, 0)], deadline_for_sqs(invocation.deadline))
+        places = iter(messages)
+        by_result: dict[Queued, list[Rejection]] = {queued: [] for queued in Queued}
+        for part, queued in parts:
+            by_result[queued] += [not_queued(message, next(places)) for message in part.messages]
+        report = bool(by_result[Queued.YES])  # else CleverTap is told by a 503
+        doubtful = by_result[Queued.IN_DOUBT]
+        cancelled = self._canceller.cancel(doubtful, account.id, invocation.deadline, report=report)
+        lost = by_result[Queued.NO] + cancelled.rejections
+        if len(lost) == len(messages):
+            raise NothingAccepted("the queue could not be reached")
+        return lost
+
+    def _record_rejections(
+        self, rejections: Sequence[Rejection], account: Account, invocation: Invocation, *, report: bool
+    ) -> None:
+        """Write rejections to the log, or else to the queue, from where they are written later."""
+        invocation.metrics.add_status(account.id, Status.REJECTED, len(rejections))
+        invocation.metrics.failures.update(item.failure for item in rejections)
+        now = self._clock()
+        rows = [self._log.rejection_row(item, account.id, now, report=report) for item in rejections]
+        # The queue needs some time, too, if there is enough for both.
+        deadline = invocation.deadline
+        until = deadline.before(CALL_SECONDS) if deadline.allows(2 * CALL_SECONDS) else deadline
+        unwritten = self._log.record(rows, until).unwritten
+        if unwritten:
+            leftovers = Leftovers(Chunk(account.id, now, 0, [], request=invocation.id), rows=unwritten)
+            [parts] = self._queue.put(leftovers.chunks(), deadline)
+            self._note_unrecorded(parts, invocation)
+
+    @staticmethod
+    def _note_unrecorded(parts: Sequence[tuple[Chunk, Queued]], invocation: Invocation) -> None:
+        """Log and count rows that are neither in the log nor on the queue."""
+        for part, queued in parts:
+            if part.outcomes and queued is not Queued.YES:
+                count = len(part.outcomes)
+                logger.error("outcomes could not be recorded: the log lacks them", account=part.account, count=count)
+                invocation.metrics.add(part.account, "OutcomesUnrecorded", count)
+
+
+def _retries(result: SendResult) -> bool:
+    return result.outcome is not None and result.outcome.status is Status.RETRYING
+
+
+def _word(result: SendResult) -> Answer:
+    """The answer about a message that is not waiting to be sent."""
+    message, outcome = result.message, result.outcome
+    if outcome is None:
+        # Without `was` it is our own call that has not ended.
+        return _duplicate(message, result.was) if result.was else _accepted(message, Status.UNKNOWN)
+    if outcome.failure:
+        return _rejected(CODES[outcome.failure], outcome.reason)
+    return _accepted(message, outcome.status, outcome.verification_id)
+
+
+def _accepted(message: Message, status: str, verification_id: str | None = None) -> Answer:
+    body = {"status": str(status), "messageId": message.message_id}
+    return Answer(HTTPStatus.OK, body | ({"verificationId": verification_id} if verification_id else {}))
+
+
+def _duplicate(message: Message, was: Status) -> Answer:
+    return Answer(HTTPStatus.OK, {"status": "duplicate", "messageId": message.message_id, "was": str(was)})
+
+
+def _rejected(code: str, reason: str | None) -> Answer:
+    return Answer(HTTPStatus.UNPROCESSABLE_ENTITY, {"status": "rejected", "code": code, "reason": reason})
+
+
+def _about(rejection: Rejection) -> dict[str, Any]:
+    return {
+        "index": rejection.index,
+        "messageId": rejection.message_id,
+        "code": CODES[rejection.failure],
+        "reason": rejection.reason,
+    }

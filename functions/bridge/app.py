@@ -1,0 +1,158 @@
+"""The one place that puts the bridge together: real parts on Lambda, fakes in tests.
+
+Each part is made when it is first used, and imports what it needs only then: a function pays at its cold start for
+nothing that it does not use. That is why this file, and no other, imports inside its functions.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bridge.aws import Aws
+from bridge.secrets import Secrets
+from bridge.settings import Settings
+from bridge.sqs import Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.accept import Acceptor
+    from bridge.batch import Engine
+    from bridge.chunk import ChunkQueue
+    from bridge.dispatch import Dispatcher
+    from bridge.log.log import Log
+    from bridge.message_central.client import MessageCentral
+    from bridge.receive import Receiver
+    from bridge.report import Reporter
+    from bridge.transport import HttpTransport
+
+    Transport = Callable[[str, int, Callable[[], float]], HttpTransport]
+
+LOG_THREADS = 16  # that write or read rows one by one; at 5 ms each, 1,000 take a third of a second
+
+
+class App:
+    """The bridge of one execution environment."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        aws: Aws,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        transport: Transport | None,
+    ) -> None:
+        self._settings = settings
+        self._aws = aws
+        self._clock = clock
+        self._sleep = sleep
+        self._transport = transport
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        aws: Aws,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        *,
+        transport: Transport | None = None,
+    ) -> App:
+        """A bridge of these parts. `clock` gives epoch seconds; `transport` makes connections to the neighbours."""
+        return cls(settings, aws, clock, sleep, transport)
+
+    @classmethod
+    def from_environment(cls) -> App:
+        """The bridge on Lambda."""
+        return cls.build(Settings.from_environment(), Aws(), time.time, time.sleep)
+
+    # ── The rules, one a function ─────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def accept(self) -> Acceptor:
+        """Of POST /sms."""
+        from bridge.accept import Acceptor
+        from bridge.breaker import SINGLE_FAILURES
+        from bridge.cancel import Canceller
+
+        engine = self._engine(1, SINGLE_FAILURES)
+        return Acceptor(engine, Canceller(engine.log, self._clock), self._chunk_queue(), self._clock)
+
+    @cached_property
+    def dispatch(self) -> Dispatcher:
+        """Of the queues of chunks."""
+        from bridge.breaker import BATCH_FAILURES
+        from bridge.dispatch import Dispatcher
+
+        engine = self._engine(self._settings.send_concurrency, BATCH_FAILURES)
+        validity = self._settings.validity_seconds
+        return Dispatcher(engine, self.secrets, self._chunk_queue(), validity_seconds=validity, clock=self._clock)
+
+    @cached_property
+    def receive(self) -> Receiver:
+        """Of Message Central's receipts."""
+        from bridge.receive import Receiver
+
+        queue = self._queue(self._settings.receipt_queue_url)
+        return Receiver(self.secrets, self._log(LOG_THREADS), queue, self._clock)
+
+    @cached_property
+    def report(self) -> Reporter:
+        """Of the log's stream."""
+        from bridge.clevertap.callbacks import Callbacks
+        from bridge.report import Reporter
+
+        callbacks = Callbacks(self._transport_factory(), self._clock)
+        return Reporter(self.secrets, callbacks, self._queue(self._settings.report_queue_url), self._clock)
+
+    # ── What they are made of ─────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The accounts of this stack."""
+        return Secrets(self._settings.stack, self._aws.secrets_manager(), self._clock)
+
+    def _engine(self, concurrency: int, failures: int) -> Engine:
+        from bridge.batch import Engine
+        from bridge.campaigns.shared_breaker import SharedBreaker
+        from bridge.send import Sender
+
+        log, vendor = self._log(max(concurrency, LOG_THREADS)), self.vendor(concurrency)
+        sender = Sender(log, vendor, self._settings.worker_lifetime, self._clock)
+        shared = SharedBreaker(self._settings.campaign_table, self._aws.dynamodb(1))
+        return Engine(sender, vendor, log, shared, concurrency=concurrency, failures=failures, clock=self._clock)
+
+    def vendor(self, concurrency: int) -> MessageCentral:
+        """Message Central, for so many threads."""
+        from bridge.message_central.client import MessageCentral
+
+        transport = self._transport_factory()(self._settings.message_central_url, concurrency, self._clock)
+        return MessageCentral(transport, self.secrets.reload, self._clock)
+
+    def _log(self, threads: int) -> Log:
+        from bridge.log.log import Log
+
+        return Log(
+            self._settings.log_table,
+            self._aws.dynamodb(threads),
+            retention_days=self._settings.retention_days,
+            store_text=self._settings.store_text,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
+
+    def _chunk_queue(self) -> ChunkQueue:
+        from bridge.chunk import ChunkQueue, Lane
+
+        urls = {Lane.BATCH: self._settings.dispatch_queue_url, Lane.SINGLE: self._settings.single_queue_url}
+        return ChunkQueue({lane: self._queue(url) for lane, url in urls.items()})
+
+    def _queue(self, url: str) -> Queue:
+        return Queue(url, self._aws.sqs(), self._sleep)
+
+    def _transport_factory(self) -> Transport:
+        from bridge.transport import HttpTransport
+
+        return self._transport or HttpTransport

@@ -1,0 +1,357 @@
+"""Works off messages over threads, one or a thousand: to the vendor, their outcomes into the log, the rest into the
+leftovers of their chunks.
+
+A worker's time has four parts, by deadlines counted back from its end:
+
+    begin ───────────────▶ beginning ──12 s──▶ sending ──────▶ recording ──▶ deadline
+    messages begin         no more begins;     all calls        outcomes      leftovers go
+                           calls run out       have ended       are written   back to the queue
+
+Of a worker with little time each part is a share. Whoever dies in between leaves as many messages in doubt as it has
+threads, and one batch of outcomes: sending waits for a table that is slower than the vendor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from bridge import times
+from bridge.aws import CALL_SECONDS
+from bridge.breaker import Breaker
+from bridge.deal import Deal, Guard, Job, Line
+from bridge.leftovers import fault_of
+from bridge.message import Cause, Status
+from bridge.send import Attempt, Ending, SendResult
+from bridge.telemetry import logger
+from bridge.throttle import Throttle
+from bridge.times import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.account import Account
+    from bridge.campaigns.shared_breaker import SharedBreaker
+    from bridge.invocation import Invocation
+    from bridge.leftovers import Leftovers
+    from bridge.log.log import Log
+    from bridge.log.row import Claim, Row
+    from bridge.message import Message, Outcome
+    from bridge.message_central.client import MessageCentral
+    from bridge.send import Sender
+
+BATCH = 25  # outcomes in one write, DynamoDB's limit
+
+CLOSING_SECONDS = 15.0
+"""A worker's last seconds: to write outcomes and give back the rest, even when DynamoDB and SQS are slow."""
+
+BEGIN_SECONDS = 12.0
+"""What a message may take once it is begun: its claim, and the vendor's 10 s."""
+
+SHARE = 0.26
+"""The most that either takes of a worker's time. Of accept's 13.5 s it leaves the vendor 10, and 3.5 for the queue."""
+
+FLUSH_SECONDS = 0.5
+"""Outcomes wait no longer than this for a full batch."""
+
+_FOR_THE_LOG = ""  # the line of what is not sent, beside those of the accounts
+
+GRACE_SECONDS = 0.3
+"""How much longer than its deadline a call is waited for."""
+
+
+class Engine:
+    """What one execution environment keeps between invocations: breakers and throttles by account."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        vendor: MessageCentral,
+        log: Log,
+        shared: SharedBreaker,
+        *,
+        concurrency: int,
+        failures: int,
+        clock: Callable[[], float],
+    ) -> None:
+        """`concurrency` messages are at the vendor at once; so many `failures` in a row open a breaker."""
+        self.sender = sender
+        self.vendor = vendor
+        self.log = log
+        self.concurrency = concurrency
+        self._shared = shared
+        self._failures = failures
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
+        self._throttles: dict[str, Throttle] = {}
+
+    def breaker(self, account: str) -> Breaker:
+        """An account's breaker."""
+        if account not in self._breakers:
+            self._breakers[account] = Breaker(account, self._shared, self._failures, self._clock)
+        return self._breakers[account]
+
+    def throttle(self, account: str) -> Throttle:
+        """An account's throttle."""
+        if account not in self._throttles:
+            self._throttles[account] = Throttle(self.concurrency, self._clock)
+        return self._throttles[account]
+
+
+class Batch:
+    """The messages of one invocation."""
+
+    def __init__(self, engine: Engine, invocation: Invocation, *, waited_for: bool = False) -> None:
+        """`waited_for`: CleverTap waits for what becomes of the message, and is told of a rejection by the answer."""
+        self._waited_for = waited_for
+        self._engine = engine
+        self._invocation = invocation
+        self._metrics = invocation.metrics
+        deadline = invocation.deadline
+        share = deadline.remaining() * SHARE
+        closing = min(CLOSING_SECONDS, share)
+        self.sending = deadline.before(closing)
+        """By when all calls to the vendor have ended."""
+        self._beginning = self.sending.before(min(BEGIN_SECONDS, share))
+        self._closing = closing
+        self._lines: dict[str, list[Job]] = defaultdict(list)
+        self._unfinished: dict[Job, None] = {}
+        self._unrecorded = threading.BoundedSemaphore(engine.concurrency + BATCH)
+        self._ended: SimpleQueue[tuple[Job, SendResult | BaseException] | None] = SimpleQueue()
+        self._outcomes: list[tuple[Leftovers, Claim, Outcome]] = []
+        self._flush_by = deadline
+        self._said: set[str] = set()
+        self.results: list[SendResult] = []
+        """Of all messages, in the order in which they ended."""
+
+    def send(self, message: Message, account: Account, leftovers: Leftovers) -> None:
+        """Add a message that is to be sent."""
+        attempt = Attempt.by(self._invocation.id, message, account)
+        run = partial(self._engine.sender.send, attempt, self.sending)
+        self._lines[account.id].append(Job(message, leftovers, run, attempt))
+
+    def expire(self, message: Message, leftovers: Leftovers) -> None:
+        """Add a message that is too old to be sent."""
+        run = partial(self._engine.sender.expire, message, self._invocation.id, self.sending)
+        self._lines[_FOR_THE_LOG].append(Job(message, leftovers, run))
+
+    def postpone(self, message: Message, leftovers: Leftovers, cause: Cause, wait: float = 0.0) -> None:
+        """Have a message wait that cannot be tried now."""
+        self._finish(leftovers, SendResult(Ending.NOT_ATTEMPTED, message, cause=cause, busy_for=wait))
+
+    def run(self) -> None:
+        """Work it all off, as far as time allows."""
+        lines = [Line(self._in_order(jobs), self._guard(jobs[0])) for jobs in self._lines.values()]
+        self._unfinished = {job: None for line in lines for job in line.jobs}
+        deal = Deal(lines, self._beginning)
+        threads = min(self._engine.concurrency, len(self._unfinished))
+        for _ in range(threads):
+            # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
+            threading.Thread(target=self._work, args=(deal,), daemon=True).start()
+        try:
+            self._collect(threads)
+            deal.stop()
+            for line in lines:
+                self._leave(line)
+            self._collect_late(deal)
+        finally:
+            deal.close()  # else the threads would go on sending for a worker that has failed
+        for line in lines:
+            if line.guard:
+                line.guard.breaker.finish()
+
+    @staticmethod
+    def _in_order(jobs: Sequence[Job]) -> deque[Job]:
+        """The fewest attempts first: where few may be tried, it is not the message that failed before."""
+        return deque(sorted(jobs, key=lambda job: job.message.attempts))
+
+    def _guard(self, job: Job) -> Guard | None:
+        if job.attempt is None:
+            return None
+        account = job.attempt.account
+        probe = partial(self._engine.vendor.probe, account, self.sending)
+        return Guard(self._engine.breaker(account.id), self._engine.throttle(account.id), probe)
+
+    # ── In the threads ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _work(self, deal: Deal) -> None:
+        try:
+            while taken := deal.take():
+                line, job = taken
+                if job:
+                    result = self._try(job)
+                    deal.end(job, result.outcome if isinstance(result, SendResult) else None)
+                    self._ended.put((job, result))
+                elif line.guard:
+                    deal.end_probe(line.guard, works=self._probe(line.guard))
+        finally:
+            self._ended.put(None)
+
+    @staticmethod
+    def _probe(guard: Guard) -> bool:
+        try:
+            return guard.probe()
+        except Exception as error:  # noqa: BLE001 - a fault of ours; the threads that wait for it must not wait for ever
+            logger.error("a probe failed: the messages wait for the next", **fault_of(error))
+            return False
+
+    def _try(self, job: Job) -> SendResult | BaseException:
+        if not self._unrecorded.acquire(timeout=self.sending.remaining()):
+            return SendResult(Ending.NOT_ATTEMPTED, job.message, cause=Cause.LOG)
+        result: SendResult | BaseException
+        try:
+            result = job.run()
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
+            result = error
+        if not (isinstance(result, SendResult) and result.ending is Ending.ATTEMPTED):
+            self._unrecorded.release()  # there is nothing to record
+        return result
+
+    # ── In the thread that waits ──────────────────────────────────────────────────────────────────────────────────
+
+    def _collect(self, threads: int) -> None:
+        """Take results as they come in, until all threads have ended or time is over."""
+        while threads and self.sending.remaining():
+            patience = self._flush_by.remaining() if self._outcomes else FLUSH_SECONDS
+            try:
+                ended = self._ended.get(timeout=min(patience, self.sending.remaining()))
+            except Empty:
+                self._flush()
+                continue
+            threads -= ended is None
+            self._take(ended)
+            if not patience:
+                self._flush()
+
+    def _leave(self, line: Line) -> None:
+        """What of a line was not begun waits."""
+        cause, wait = line.guard.held_by() if line.guard else (Cause.NO_TIME, 0.0)
+        for job in line.jobs:
+            self._unfinished.pop(job)
+            self.postpone(job.message, job.leftovers, cause, wait)
+
+    def _collect_late(self, deal: Deal) -> None:
+        """What is under way when time is over. A call ends by its deadline: what has not ended soon after is stuck."""
+        self._take_until(self.sending.before(-GRACE_SECONDS))
+        for job in list(self._unfinished):
+            deal.give_up(job)
+            self._end(job, self._given_up(job))
+        self._flush()
+
+    def _given_up(self, job: Job) -> SendResult:
+        if job.attempt is None:
+            return SendResult(Ending.NOT_ATTEMPTED, job.message, cause=Cause.NO_TIME)
+        # Where it may be sent at this moment, somebody looks again once this worker is surely over.
+        busy = self._invocation.deadline.remaining() + times.FIRST_RETRY_SECONDS
+        return job.attempt.revoke() or SendResult(Ending.IN_FLIGHT, job.message, busy_for=busy)
+
+    def _take_until(self, deadline: Deadline) -> None:
+        while self._unfinished:  # what is there already is taken even when time is over
+            try:
+                self._take(self._ended.get(timeout=deadline.remaining()))
+            except Empty:
+                return
+
+    def _take(self, ended: tuple[Job, SendResult | BaseException] | None) -> None:
+        if ended is None:
+            return
+        job, result = ended
+        if job not in self._unfinished:
+            return  # given up meanwhile
+        if isinstance(result, SendResult):
+            self._end(job, result)
+        elif isinstance(result, Exception):
+            # A fault of ours: the chunk comes again, and in the end to the dead letters.
+            logger.error("a message failed: its chunk is retried, then dead-lettered", **fault_of(result))
+            job.leftovers.failed = True
+            self._end(job, SendResult(Ending.IN_FLIGHT, job.message, busy_for=times.FIRST_RETRY_SECONDS))
+        else:
+            raise result
+
+    def _end(self, job: Job, result: SendResult) -> None:
+        self._unfinished.pop(job, None)
+        self._finish(job.leftovers, result)
+        if job.attempt:
+            self._engine.breaker(job.attempt.account.id).publish()
+
+    def _finish(self, leftovers: Leftovers, result: SendResult) -> None:
+        """Do what follows from how an attempt ended. This is the one place that decides it."""
+        self.results.append(result)
+        account, message = result.message.account, result.message
+        match result.ending:
+            case Ending.ATTEMPTED:
+                self._finish_attempt(leftovers, result)
+            case Ending.EXPIRED:
+                self._metrics.add_status(account, Status.EXPIRED)
+            case Ending.ABANDONED:
+                self._metrics.add_status(account, Status.UNKNOWN)
+            case Ending.DUPLICATE:
+                self._metrics.add_status(account, "duplicate")
+            case Ending.IN_FLIGHT:
+                self._metrics.add_postponed(account, Cause.IN_FLIGHT)
+                leftovers.again(message, result.busy_for)
+            case Ending.NOT_ATTEMPTED:
+                cause = result.cause or Cause.NO_TIME
+                self._say(result)
+                self._metrics.add_postponed(account, cause)
+                leftovers.failed |= cause is Cause.LOG_REFUSED
+                leftovers.postpone(message, cause, result.busy_for)
+
+    def _say(self, result: SendResult) -> None:
+        """Log once in an invocation each reason for which the log did not take a claim."""
+        if result.reason and result.reason not in self._said:
+            self._said.add(result.reason)
+            refused = result.cause is Cause.LOG_REFUSED
+            then = "the chunk is delivered again, then dead-lettered" if refused else "tried again within a minute"
+            account = result.message.account
+            logger.error(f"messages were not claimed: {then}", account=account, reason=result.reason)
+
+    def _finish_attempt(self, leftovers: Leftovers, result: SendResult) -> None:
+        claim, outcome = result.claim, result.outcome
+        assert claim  # noqa: S101 - an attempt has both
+        assert outcome  # noqa: S101
+        account = result.message.account
+        self._metrics.add_outcome(account, outcome, result.seconds)
+        if outcome.status is Status.RETRYING:
+            cause = outcome.cause or Cause.UNREACHABLE
+            self._metrics.add_postponed(account, cause)
+            leftovers.retry(result.message, cause, outcome.retry_after)
+            if self._waited_for:
+                self._unrecorded.release()
+                return  # first the queue: who waits records it when the message is there
+        if not self._outcomes:
+            self._flush_by = Deadline.within(FLUSH_SECONDS, self._invocation.deadline.clock)
+        self._outcomes.append((leftovers, claim, outcome))
+        if len(self._outcomes) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes:
+            return
+        unwritten = self._record([(claim, outcome) for _, claim, outcome in outcomes])
+        for _ in outcomes:
+            self._unrecorded.release()
+        owners = {claim.id: leftovers for leftovers, claim, _ in outcomes}
+        for row in unwritten:
+            self._metrics.add(row.account, "OutcomesUnrecorded")
+            owners[row.claimed_by or ""].rows.append(row)
+
+    def _record(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> list[Row]:
+        """Write outcomes; those that could not be written come back, and travel with the leftovers."""
+        if not self._waited_for:
+            return self._engine.log.record_batch(outcomes, self._recording())
+        rows = [
+            self._engine.log.outcome_row(claim, outcome, already_reported=outcome.status is Status.REJECTED)
+            for claim, outcome in outcomes
+        ]
+        return self._engine.log.record(rows, self._recording()).unwritten
+
+    def _recording(self) -> Deadline:
+        """By when outcomes must be written: where there is time for it, some is kept to give back what was not."""
+        deadline = self._invocation.deadline
+        spare = CALL_SECONDS if deadline.allows(2 * CALL_SECONDS) else 0.0
+        return deadline.before(max(spare, self._closing - 3 * CALL_SECONDS))

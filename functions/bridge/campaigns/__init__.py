@@ -1,0 +1,1 @@
+"""What the workers of an account share: one item an account in the table `CampaignTable`."""

@@ -1,0 +1,117 @@
+"""An account's breaker, as all its workers see it: attributes of the item `campaign = "*"` in `CampaignTable`.
+
+Closed, the item has none of them. Open, it says when the vendor may be probed next; whoever moves that time on by a
+conditional write has the right to probe, so that all workers together probe once in each interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from bridge.errors import LogUnavailable
+from bridge.retry import AwsError, error_code
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from bridge.dynamodb import DynamoDB
+
+FIRST_PROBE_SECONDS = 5
+LONGEST_PROBE_SECONDS = 60
+LONGEST_LOSS_SECONDS = 900
+
+_REFUSED = "ConditionalCheckFailedException"
+_FIELDS = ("breakerLevel", "probeAt", "probes", "losses")
+
+
+class Level(IntEnum):
+    """How far a breaker has closed again."""
+
+    OPEN = 0
+    """Nothing is sent but a probe, and after it one message."""
+    HALF_OPEN = 1
+    """That one message was taken: now a few."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerState:
+    """A breaker that is not closed. `probe_at` in epoch milliseconds: when the next worker may reserve the probe.
+
+    `probes` counts the probes since it opened, `losses` the messages that failed though a probe had worked.
+    """
+
+    level: Level
+    probe_at: int
+    probes: int = 0
+    losses: int = 0
+
+    @classmethod
+    def due(cls, now: float, level: Level, probes: int, losses: int) -> BreakerState:
+        """The state whose next probe is due when the interval is over that these counts ask for."""
+        return cls(level, int((now + interval(probes, losses)) * 1_000), probes, losses)
+
+
+def interval(probes: int, losses: int) -> int:
+    """Seconds from one probe to the next: 5, doubling up to a minute; where each probe worked and the message after it
+    failed, doubling up to a quarter of an hour, as each such round may leave one message in doubt.
+    """
+    probing = min(LONGEST_PROBE_SECONDS, FIRST_PROBE_SECONDS << min(probes, 10))
+    return max(probing, min(LONGEST_LOSS_SECONDS, 30 << min(losses, 10)) if losses else 0)
+
+
+class SharedBreaker:
+    """Reads and writes the breakers of all accounts."""
+
+    def __init__(self, table: str, client: DynamoDB) -> None:
+        self._table = table
+        self._client = client
+
+    def read(self, account: str) -> BreakerState | None:
+        """An account's breaker; None while it is closed.
+
+        Raises:
+            LogUnavailable: the table cannot be read.
+        """
+        try:
+            item = self._client.get_item(TableName=self._table, Key=_key(account)).get("Item", {})
+        except AwsError as error:
+            raise LogUnavailable(f"the shared breaker cannot be read: {error_code(error)}") from None
+        if "probeAt" not in item:
+            return None
+        level, *counts = (int(item[name]["N"]) for name in _FIELDS)
+        return BreakerState(Level(level), *counts)
+
+    def write(self, account: str, state: BreakerState) -> None:
+        """Say how it stands."""
+        self._write(account, state, {}, {})
+
+    def reserve(self, account: str, seen: BreakerState, then: BreakerState) -> bool:
+        """Change it from what was seen: False when another worker was quicker, or the table does not say."""
+        seen_at = {":seen": {"N": str(seen.probe_at)}}
+        return self._write(account, then, seen_at, {"ConditionExpression": "probeAt = :seen"})
+
+    def close(self, account: str) -> None:
+        """The vendor takes messages again."""
+        self._update(account, f"REMOVE {', '.join(_FIELDS)}", {})
+
+    def _write(self, account: str, state: BreakerState, values: dict[str, Any], options: dict[str, Any]) -> bool:
+        counts = (int(state.level), state.probe_at, state.probes, state.losses)
+        named = {f":{name}": {"N": str(count)} for name, count in zip(_FIELDS, counts, strict=True)}
+        update = f"SET {', '.join(f'{name} = :{name}' for name in _FIELDS)}"
+        return self._update(account, update, {"ExpressionAttributeValues": named | values, **options})
+
+    def _update(self, account: str, update: str, options: dict[str, Any]) -> bool:
+        try:
+            self._client.update_item(TableName=self._table, Key=_key(account), UpdateExpression=update, **options)
+        except AwsError as error:
+            if error_code(error) != _REFUSED:
+                logger.warning(
+                    "the shared breaker cannot be written: this worker goes on alone", error=error_code(error)
+                )
+            return False
+        return True
+
+
+def _key(account: str) -> dict[str, Any]:
+    return {"account": {"S": account}, "campaign": {"S": "*"}}

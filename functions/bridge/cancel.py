@@ -1,0 +1,75 @@
+"""Makes sure that messages are not sent whose chunk SQS neither took nor refused: the dearest line of defence for the
+rarest fault. The request is about to be answered "not accepted"; if the chunk turns up all the same, its messages must
+find a row that forbids them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.aws import CALL_SECONDS
+from bridge.message import Failure, Rejection
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.log.log import Log
+    from bridge.log.row import Row
+    from bridge.message import Message
+    from bridge.times import Deadline
+
+NOT_QUEUED = "the bridge could not queue the message"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What became of messages that were to be cancelled."""
+
+    rejections: list[Rejection]
+    """They are `rejected` now, or the log did not say."""
+    known: list[tuple[Rejection, Row]]
+    """The log had them already: a worker was quicker, or they were there before."""
+
+
+class Canceller:
+    """Cancels messages."""
+
+    def __init__(self, log: Log, clock: Callable[[], float]) -> None:
+        """`clock` gives epoch seconds."""
+        self._log = log
+        self._clock = clock
+
+    def cancel(self, doubtful: Sequence[Rejection], account: str, deadline: Deadline, *, report: bool) -> Cancelled:
+        """Reject messages in the log; with `report` CleverTap is told of each."""
+        rows = [self._log.rejection_row(item, account, self._clock(), report=report) for item in doubtful]
+        recorded = self._log.record(rows, deadline)
+        if recorded.unwritten:
+            count = len(recorded.unwritten)
+            logger.error("refused messages may still be sent: the log does not answer", account=account, count=count)
+        known = {row.key: there for row, there in recorded.superseded}
+        pairs = [(item, known.get(row.key)) for item, row in zip(doubtful, rows, strict=True)]
+        return Cancelled(
+            rejections=[item for item, there in pairs if there is None],
+            known=[(item, there) for item, there in pairs if there],
+        )
+
+
+def deadline_for_sqs(deadline: Deadline) -> Deadline:
+    """By when SQS must have answered, so that there is time to cancel what it leaves in doubt."""
+    return deadline.before(2 * CALL_SECONDS) if deadline.allows(3 * CALL_SECONDS) else deadline
+
+
+def not_queued(message: Message, index: int) -> Rejection:
+    """A message that could not be queued, as a rejected record."""
+    return Rejection(
+        index=index,
+        recipient=message.recipient,
+        message_id=message.message_id,
+        failure=Failure.NOT_QUEUED,
+        reason=NOT_QUEUED,
+        text=message.text,
+        campaign_id=message.campaign_id,
+        unsent_claims=message.unsent_claims,
+    )

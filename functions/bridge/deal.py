@@ -1,0 +1,177 @@
+"""Deals messages out to threads: accounts in turn, none beyond what its breaker and its throttle admit."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.breaker import Mode
+from bridge.message import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.breaker import Breaker
+    from bridge.leftovers import Leftovers
+    from bridge.message import Message, Outcome
+    from bridge.send import Attempt, SendResult
+    from bridge.throttle import Throttle
+    from bridge.times import Deadline
+
+LONGEST_WAIT_SECONDS = 5.0
+"""A worker does not wait longer than this for an account whose vendor wants a pause: giving back costs less."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One message to be worked off. Without an `attempt` it is one for the log alone."""
+
+    message: Message
+    leftovers: Leftovers
+    run: Callable[[], SendResult]
+    attempt: Attempt | None = None
+    begun_at: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """Jobs of one account, in the order in which they are to be tried, with what holds them back.
+
+    Without a `guard` they are for the log alone, and nothing does.
+    """
+
+    jobs: deque[Job]
+    guard: Guard | None = None
+
+    def wait(self) -> float | None:
+        """Seconds until something may begin: 0.0: now; None: when something has ended; inf: not in this invocation."""
+        if not self.jobs:
+            return math.inf
+        return self.guard.wait() if self.guard else 0.0
+
+    def begin(self) -> Job | None:
+        """Take the next job; None: a probe is to be made first."""
+        if self.guard is None:
+            return self.jobs.popleft()
+        if self.guard.breaker.mode is Mode.PROBE:
+            self.guard.probing = True
+            return None
+        job = self.jobs.popleft()
+        job.begun_at = self.guard.throttle.begin()
+        return job
+
+
+@dataclass(slots=True, eq=False)
+class Guard:
+    """What holds back an account's messages: its breaker and its throttle. `probe` asks whether the vendor works."""
+
+    breaker: Breaker
+    throttle: Throttle
+    probe: Callable[[], bool]
+    probing: bool = False
+
+    def wait(self) -> float | None:
+        """As `Line.wait`. What is admitted now has to begin."""
+        if self.breaker.mode is Mode.NONE:
+            return math.inf
+        if self.breaker.mode is Mode.PROBE:
+            return None if self.probing else 0.0
+        wait = self.throttle.wait()
+        if wait:
+            return math.inf if wait > LONGEST_WAIT_SECONDS else wait
+        return wait if wait is None or self.breaker.take() else None
+
+    def note(self, job: Job, outcome: Outcome | None) -> None:
+        """What an attempt shows of the vendor; without an outcome (sent before, not claimed), or time, nothing."""
+        too_many = outcome is not None and outcome.cause is Cause.RATE
+        self.throttle.end(job.begun_at, too_many=too_many, retry_after=outcome.retry_after if outcome else None)
+        if outcome and outcome.cause is not Cause.NO_TIME:
+            self.breaker.note(job.message, outage=outcome.outage)
+        else:
+            self.breaker.give_back()
+
+    def note_stuck(self, job: Job) -> None:
+        """An attempt did not end in time: evidence of an outage, too."""
+        self.throttle.end(job.begun_at)
+        self.breaker.note(job.message, outage=True)
+
+    def held_by(self) -> tuple[Cause, float]:
+        """Why what is left was not begun, and in how many seconds to look again."""
+        if self.breaker.mode is not Mode.ALL:
+            return Cause.BREAKER, self.breaker.wait()
+        wait = self.throttle.wait() or 0.0
+        return (Cause.RATE, wait) if wait else (Cause.NO_TIME, 0.0)
+
+
+class Deal:
+    """The jobs of one invocation."""
+
+    def __init__(self, lines: Iterable[Line], beginning: Deadline) -> None:
+        """No job begins after `beginning`."""
+        self._lines = deque(lines)
+        self._beginning = beginning
+        self._changed = threading.Condition()
+        self._begun: dict[Job, Line] = {}
+        self._stopped = False
+
+    def take(self) -> tuple[Line, Job | None] | None:
+        """Wait for something to do: a job, or (None) an account's probe. None at all: nothing is left to begin."""
+        with self._changed:
+            while self._lines and self._beginning.remaining():
+                wait = self._beginning.remaining()
+                for line in list(self._lines):
+                    self._lines.rotate(-1)
+                    until = line.wait()
+                    if until == 0.0:
+                        job = line.begin()
+                        if job:
+                            self._begun[job] = line
+                        return line, job
+                    if until == math.inf:
+                        self._lines.remove(line)
+                    elif until:
+                        wait = min(wait, until)
+                if self._lines:
+                    self._changed.wait(min(wait, 1.0))
+            return None
+
+    def end(self, job: Job, outcome: Outcome | None) -> None:
+        """A job has ended. After it was given up that says nothing any more: breaker and throttle are at work for a
+        later invocation.
+        """
+        with self._changed:
+            line = self._begun.pop(job, None)
+            if line and line.guard:
+                line.guard.note(job, outcome)
+            self._changed.notify_all()
+
+    def end_probe(self, guard: Guard, *, works: bool) -> None:
+        """A probe has ended; when everything is over nobody wants to know."""
+        with self._changed:
+            guard.probing = False
+            if not self._stopped:
+                guard.breaker.note_probe(works=works)
+            self._changed.notify_all()
+
+    def give_up(self, job: Job) -> None:
+        """A job did not end in time."""
+        with self._changed:
+            line = self._begun.pop(job, None)
+            if line and line.guard:
+                line.guard.note_stuck(job)
+
+    def stop(self) -> None:
+        """Nothing begins any more."""
+        with self._changed:
+            self._stopped = True
+            self._lines.clear()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Everything is over, whatever still runs."""
+        self.stop()
+        for job in list(self._begun):
+            self.give_up(job)

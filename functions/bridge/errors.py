@@ -1,0 +1,108 @@
+"""Everything that can be said to have gone wrong, as one tree.
+
+BridgeError
+├── RequestError           what CleverTap posted is wrong; has an HTTP status
+│   ├── BadRequest         400
+│   ├── NotAuthenticated   401
+│   └── TooLarge           413
+├── AccountError           the account's secret cannot be used; its messages wait
+│   ├── UnknownAccount
+│   ├── AccountUnavailable
+│   └── Misconfigured
+├── LogUnavailable         DynamoDB did not answer
+│   └── LogRefused         DynamoDB says no, and will say no again: no permission, no key, no table
+├── AlreadyClaimed         the log holds the message already
+├── TransportFailure       an HTTP request brought no response
+│   ├── NotSent            surely nothing was written
+│   └── MaybeSent          the request was written, at least in part
+└── NothingAccepted        503: neither the vendor nor the queue took anything
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from bridge.log.row import Row
+
+
+class BridgeError(Exception):
+    """What the bridge itself can say went wrong. Its text is safe to show and to log."""
+
+
+class RequestError(BridgeError):
+    """What CleverTap posted is wrong."""
+
+    status: ClassVar[int] = 400
+
+
+class BadRequest(RequestError):
+    """The request holds no messages that could be read; the text says what is wrong and where."""
+
+
+class NotAuthenticated(RequestError):
+    """Wrong key, missing key or unknown account: all three look alike from outside."""
+
+    status = 401
+
+
+class TooLarge(RequestError):
+    """The body is larger than a request of 1,000 messages can be."""
+
+    status = 413
+
+
+class AccountError(BridgeError):
+    """An account's secret cannot be used now."""
+
+
+class UnknownAccount(AccountError):
+    """There is no secret for the account."""
+
+
+class AccountUnavailable(AccountError):
+    """Secrets Manager did not answer, and the secret is not in memory."""
+
+
+class Misconfigured(AccountError):
+    """The secret is malformed; the text names the field, never its value."""
+
+
+class LogUnavailable(BridgeError):
+    """DynamoDB did not answer. `perhaps_written`: whether the write may have been made all the same."""
+
+    def __init__(self, text: str, *, perhaps_written: bool = True) -> None:
+        super().__init__(text)
+        self.perhaps_written = perhaps_written
+
+
+class LogRefused(LogUnavailable):
+    """DynamoDB refuses the write, and will refuse it again until a person mends it. `code` is AWS's error code."""
+
+    def __init__(self, text: str, code: str, *, perhaps_written: bool = False) -> None:
+        super().__init__(text, perhaps_written=perhaps_written)
+        self.code = code
+
+
+class AlreadyClaimed(BridgeError):
+    """The log holds the message already, as `row`."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(f"the message is in the log already, as {row.status}")
+        self.row = row
+
+
+class TransportFailure(BridgeError):
+    """An HTTP request brought no response."""
+
+
+class NotSent(TransportFailure):
+    """Nothing was written: the request surely never reached the server, and never will."""
+
+
+class MaybeSent(TransportFailure):
+    """The request was written, at least in part: it may have been carried out."""
+
+
+class NothingAccepted(BridgeError):
+    """Neither the vendor nor the queue took the request, and neither will: the answer is a 503."""

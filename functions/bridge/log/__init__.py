@@ -1,0 +1,1 @@
+"""The log: table `SmsLog` in DynamoDB, one item per message (`docs/architecture.md`)."""

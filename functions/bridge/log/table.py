@@ -1,0 +1,125 @@
+"""The calls of DynamoDB that the log is made of: what is tried again, and what an error means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable
+from bridge.log.row import Row
+from bridge.retry import AwsError, error_code, passing, perhaps_done, tries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from botocore.exceptions import BotoCoreError
+
+    from bridge.dynamodb import DynamoDB
+    from bridge.log.conditions import Condition
+    from bridge.times import Deadline
+
+BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_PAUSES = (0.05, 0.2)  # seconds before a row is put once more
+
+
+class Table:
+    """One table of rows. Every call here is safe to repeat."""
+
+    def __init__(self, name: str, client: DynamoDB, sleep: Callable[[float], None]) -> None:
+        """`client` must not retry by itself."""
+        self._name = name
+        self._client = client
+        self._sleep = sleep
+
+    def put_if(self, row: Row, condition: Condition, deadline: Deadline) -> None:
+        """Write a row on a condition. Our own put, repeated after its answer was lost, meets itself, and counts.
+
+        Raises:
+            AlreadyClaimed: the condition does not hold; the error has the row that stands there.
+            LogUnavailable, LogRefused: DynamoDB did not say; it may have been written, as the error tells.
+        """
+        failure = LogUnavailable("no time is left to write the log", perhaps_written=False)
+        for _ in tries(_PAUSES, deadline, self._sleep):
+            try:
+                self._client.put_item(
+                    TableName=self._name,
+                    Item=row.to_item(),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition.parameters(),
+                )
+            except AwsError as error:
+                if there := _standing(error):
+                    if failure.perhaps_written and there == row:
+                        return
+                    raise AlreadyClaimed(there) from None
+                failure = _failure(error, perhaps_written=failure.perhaps_written or perhaps_done(error))
+                if not passing(error):
+                    break
+            else:
+                return
+        raise failure
+
+    def put_batch(self, rows: Sequence[Row]) -> set[tuple[str, str]]:
+        """Write up to 25 rows whatever stands there; the keys of those that DynamoDB left out. Not tried again.
+
+        Raises:
+            ClientError, BotoCoreError: DynamoDB did not say.
+        """
+        requests = [{"PutRequest": {"Item": row.to_item()}} for row in rows]
+        answer = self._client.batch_write_item(RequestItems={self._name: requests})
+        items = [request["PutRequest"]["Item"] for request in answer.get("UnprocessedItems", {}).get(self._name, [])]
+        return {(item["recipient"]["S"], item["messageId"]["S"]) for item in items}
+
+    def query(self, **parameters: Any) -> Iterator[Row]:
+        """Rows of one recipient. Not tried again: who asks can wait.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not answer.
+        """
+        while True:
+            try:
+                page = self._client.query(TableName=self._name, ConsistentRead=True, **parameters)
+            except AwsError as error:
+                raise _failure(error, perhaps_written=False) from None
+            yield from map(Row.from_item, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def update_if(self, row: Row, condition: Condition, changes: dict[str, str]) -> bool:
+        """Set attributes (`#status` for the status) of a row that is there; False: the condition does not hold. Not
+        tried again.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        values = {name.removeprefix("#"): value for name, value in changes.items()}
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key={"recipient": {"S": row.recipient}, "messageId": {"S": row.message_id}},
+                UpdateExpression="SET " + ", ".join(f"{name} = :{name.removeprefix('#')}" for name in changes),
+                **condition.given(**values).parameters(),
+            )
+        except AwsError as error:
+            if error_code(error) == _CONDITION_FAILED:
+                return False
+            raise _failure(error, perhaps_written=perhaps_done(error)) from None
+        return True
+
+
+def _standing(error: ClientError | BotoCoreError) -> Row | None:
+    """The row that stands in the way, if that is what the error says."""
+    if isinstance(error, ClientError) and error_code(error) == _CONDITION_FAILED:
+        return Row.from_item(cast("dict[str, Any]", error.response["Item"]))  # type: ignore[typeddict-item]
+    return None
+
+
+def _failure(error: ClientError | BotoCoreError, *, perhaps_written: bool) -> LogUnavailable:
+    """What an error says about the table: it may do better in a moment, or somebody has to mend something."""
+    code = error_code(error)
+    if passing(error):
+        return LogUnavailable(f"the log did not answer: {code}", perhaps_written=perhaps_written)
+    return LogRefused(f"the log refuses: {code}", code, perhaps_written=perhaps_written)

@@ -1,0 +1,263 @@
+"""The accounts' secrets: read from Secrets Manager, kept in memory, and compared with what callers give."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from bridge.account import KEYS, PLACEHOLDER, SHORTEST_KEY, Account, account_of
+from bridge.clevertap.credentials import ACCOUNT_ID
+from bridge.documents import json_object
+from bridge.errors import AccountUnavailable, Misconfigured, NotAuthenticated, UnknownAccount
+from bridge.retry import AwsError, error_code
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from bridge.clevertap.credentials import Credentials
+    from bridge.errors import AccountError
+
+CACHE_SECONDS = 300
+REREAD_SECONDS = 30  # how often a wrong key or a refused token may make us read a secret again
+SILENT_SECONDS = 30  # how long Secrets Manager is not asked for a secret again after it did not answer
+UNKNOWN_SECONDS = 60  # how long an account that does not exist is remembered
+STALE_SECONDS = 3_600  # how long a secret serves on while Secrets Manager does not answer
+GUESSES = 10  # look-ups that callers may cause in UNKNOWN_SECONDS with names of no account: each costs money
+
+# Answers of Secrets Manager that mean: there is no such secret (any more).
+_GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+
+
+class _State(Enum):
+    """What the last look-up brought."""
+
+    NEW = auto()  # there was none
+    FOUND = auto()
+    UNKNOWN = auto()
+    SILENT = auto()  # no answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """A secret that was read: its fields, and the account in it or what is wrong with it."""
+
+    fields: Mapping[str, str] = field(repr=False)
+    account: Account | None
+    fault: str = ""
+
+    def usable(self) -> Account:
+        """The account.
+
+        Raises:
+            Misconfigured: the secret holds none.
+        """
+        if self.account is None:
+            raise Misconfigured(self.fault)
+        return self.account
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a secret: its last version, when that was read, and when it has to be looked up again."""
+
+    state: _State
+    secret: _Secret | None = None
+    read_at: float = 0.0
+    next_read: float = 0.0
+
+
+@dataclass(slots=True)
+class _Record:
+    """One account. `known` is replaced as a whole, so only those who look up need the lock.
+
+    A name that was never found is forgotten at `forget_at`.
+    """
+
+    account: str
+    forget_at: float
+    known: _Known = _Known(_State.NEW)
+    next_reread: float = 0.0
+    found: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def remembered(self, now: float) -> bool:
+        return self.found or now < self.forget_at
+
+    def due(self, now: float, *, reread: bool) -> bool:
+        """Whether to look up; `reread`: before the cache's time is over."""
+        early = reread and self.known.state is _State.FOUND and now >= self.next_reread
+        return early or now >= self.known.next_read
+
+    def usable(self, now: float) -> _Secret:
+        """The secret as it is known."""
+        known = self.known
+        if known.state is _State.UNKNOWN:
+            raise UnknownAccount(f"account {self.account} has no secret")
+        if known.secret is None or (known.state is _State.SILENT and now - known.read_at >= STALE_SECONDS):
+            raise AccountUnavailable(f"the secret of account {self.account} cannot be read: no answer")
+        return known.secret
+
+
+class Secrets:
+    """Reads accounts' secrets, keeps each for 5 minutes, and tells who may call. Thread-safe."""
+
+    def __init__(self, stack: str, client: SecretsManagerClient, clock: Callable[[], float]) -> None:
+        """`stack` begins the secrets' names; `clock` gives epoch seconds."""
+        self._stack = stack
+        self._client = client
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._records: dict[str, _Record] = {}
+        self._guesses: deque[tuple[float, type[AccountError]]] = deque(maxlen=GUESSES)
+
+    def get(self, account_id: str) -> Account:
+        """An account by its id, which is trusted to be one's.
+
+        Raises:
+            UnknownAccount, Misconfigured, AccountUnavailable: as their names say.
+        """
+        return self._secret(account_id).usable()
+
+    def reload(self, account_id: str) -> Account:
+        """The account as its secret is now: read again, but at most once in 30 s.
+
+        Raises:
+            UnknownAccount, Misconfigured, AccountUnavailable: as their names say.
+        """
+        return self._secret(account_id, reread=True).usable()
+
+    def authenticate(self, credentials: Credentials) -> Account:
+        """The account that the credentials open.
+
+        Raises:
+            NotAuthenticated: wrong key, or no such account.
+            Misconfigured: the key is right, and the secret is faulty elsewhere.
+            AccountUnavailable: Secrets Manager does not answer.
+        """
+        try:
+            secret = self._named_by_caller(credentials.account)
+            if not _matches(secret.fields, credentials.claims):
+                secret = self._secret(credentials.account, reread=True)
+        except UnknownAccount:
+            raise NotAuthenticated("not authenticated") from None
+        if not _matches(secret.fields, credentials.claims):
+            raise NotAuthenticated("not authenticated")
+        return secret.usable()
+
+    def authenticate_receipts(self, account_id: str, key: str) -> Account:
+        """The account whose receipts a caller with this key may bring.
+
+        Raises:
+            UnknownAccount: no such account, or another key; all mistakes look alike from outside.
+            Misconfigured: the key is right, and the secret is faulty elsewhere.
+            AccountUnavailable: Secrets Manager does not answer.
+        """
+        if not ACCOUNT_ID.fullmatch(account_id):
+            raise UnknownAccount("no such account, or another receipt key")
+        secret = self._named_by_caller(account_id)
+        if not _matches(secret.fields, {"receiptKey": key}):
+            raise UnknownAccount("no such account, or another receipt key")
+        return secret.usable()
+
+    def knows(self, account_id: str) -> bool:
+        """Whether the account was found before: what is counted for it is not counted for a guess."""
+        record = self._records.get(account_id)
+        return record is not None and record.found
+
+    def _named_by_caller(self, account_id: str) -> _Secret:
+        """The secret of an account that a caller names, who may have made it up."""
+        if self._remembers(account_id):
+            return self._secret(account_id)
+        now = self._clock()
+        self._check_guesses(now)
+        try:
+            return self._secret(account_id)
+        except (UnknownAccount, AccountUnavailable) as error:
+            self._guesses.append((now, type(error)))
+            raise
+
+    def _check_guesses(self, now: float) -> None:
+        """Refuse to look up one more name if callers named too many that are none. A real account waits a minute."""
+        if len(self._guesses) == GUESSES and now - self._guesses[0][0] < UNKNOWN_SECONDS:
+            _, last = self._guesses[-1]
+            raise last("too many unknown accounts were named: not looked up")
+
+    def _remembers(self, account_id: str) -> bool:
+        record = self._records.get(account_id)
+        return record is not None and record.remembered(self._clock())
+
+    def _secret(self, account_id: str, *, reread: bool = False) -> _Secret:
+        record = self._record(account_id)
+        now = self._clock()
+        if record.due(now, reread=reread):
+            with record.lock:
+                now = self._clock()
+                if record.due(now, reread=reread):  # nobody did it meanwhile
+                    self._look_up(record, now)
+                    record.next_reread = now + REREAD_SECONDS if reread else record.next_reread
+        return record.usable(now)
+
+    def _record(self, account_id: str) -> _Record:
+        now = self._clock()
+        with self._lock:
+            record = self._records.get(account_id)
+            if record is None or not record.remembered(now):
+                self._records = {name: other for name, other in self._records.items() if other.remembered(now)}
+                record = self._records[account_id] = _Record(account_id, now + UNKNOWN_SECONDS)
+            return record
+
+    def _look_up(self, record: _Record, now: float) -> None:
+        try:
+            answer = self._client.get_secret_value(SecretId=f"{self._stack}/{record.account}")
+        except AwsError as error:
+            self._note_failure(record, error_code(error), now)
+        else:
+            secret = _secret_of(record.account, answer.get("SecretString", ""))
+            record.found = True
+            record.known = _Known(_State.FOUND, secret, now, now + CACHE_SECONDS)
+
+    @staticmethod
+    def _note_failure(record: _Record, code: str, now: float) -> None:
+        if code in _GONE:
+            record.known = _Known(_State.UNKNOWN, next_read=now + UNKNOWN_SECONDS)
+        else:
+            # Asked again at once, every request would wait for the timeout.
+            record.known = replace(record.known, state=_State.SILENT, next_read=now + SILENT_SECONDS)
+            logger.warning("secret not read: asked again in half a minute", account=record.account, code=code)
+        record.forget_at = record.known.next_read
+
+
+def _secret_of(account_id: str, text: str) -> _Secret:
+    """A secret from its JSON. Absent and empty fields are left out."""
+    values = {name: str(value).strip() for name, value in json_object(text).items() if value is not None}
+    fields = {name: value for name, value in values.items() if value}
+    try:
+        return _Secret(fields, account_of(account_id, fields))
+    except Misconfigured as error:
+        # Who calls is told only with the right key, and of a secret that is no JSON object nobody has it.
+        logger.error("account misconfigured: nothing is sent for it", account=account_id, reason=str(error))
+        return _Secret(fields, None, str(error))
+
+
+def _matches(secret: Mapping[str, str], claims: Mapping[str, str]) -> bool:
+    """Whether each claim equals its field, compared in constant time; what is missing or no key opens nothing."""
+    results = [
+        hmac.compare_digest(_bytes(secret.get(name, "")), _bytes(claim)) and _opens(name, secret.get(name, ""))
+        for name, claim in claims.items()
+    ]
+    return all(results)
+
+
+def _opens(name: str, value: str) -> bool:
+    return value not in ("", PLACEHOLDER) and (name not in KEYS or len(value) >= SHORTEST_KEY)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

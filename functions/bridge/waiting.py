@@ -1,0 +1,33 @@
+"""Work that waits for its account's secret: logged and counted by one rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.errors import AccountError, AccountUnavailable
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from bridge.account import Account
+    from bridge.invocation import Invocation
+    from bridge.secrets import Secrets
+
+
+def account_or_none(secrets: Secrets, account_id: str, invocation: Invocation, waiting: str) -> Account | None:
+    """The account of queued work; None when its secret cannot be used now: `waiting` (in the plural) has to wait."""
+    try:
+        return secrets.get(account_id)
+    except AccountError as error:
+        note_unusable(error, account_id, invocation, waiting)
+        return None
+
+
+def note_unusable(error: AccountError, account_id: str, invocation: Invocation, waiting: str) -> None:
+    """Log that something waits for its account, and count it if a person has to mend the secret.
+
+    A caller that lets strangers name an account handles `UnknownAccount` before: else guessing would raise the alarm.
+    """
+    logger.error(f"{waiting} wait for their account", account=account_id, reason=str(error))
+    # Secrets Manager's silence mends itself.
+    if not isinstance(error, AccountUnavailable):
+        invocation.metrics.add(account_id, "AccountMisconfigured")

@@ -1,0 +1,22 @@
+"""The environment that the template gives the functions, all of them together."""
+
+ENVIRONMENT = {
+    "STACK_NAME": "bridge",
+    "SMS_LOG_TABLE": "SmsLog",
+    "CAMPAIGN_TABLE": "Campaigns",
+    "DISPATCH_QUEUE_URL": "https://sqs.example/dispatch",
+    "SINGLE_QUEUE_URL": "https://sqs.example/single",
+    "RECEIPT_QUEUE_URL": "https://sqs.example/receipts",
+    "REPORT_QUEUE_URL": "https://sqs.example/reports",
+    "MESSAGE_CENTRAL_URL": "https://vendor.example",
+    "MESSAGE_VALIDITY_HOURS": "24",
+    "SEND_CONCURRENCY": "4",
+    "WORKER_LIFETIME_SECONDS": "60",
+    "RETENTION_DAYS": "30",
+    "STORE_TEXT": "true",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "POWERTOOLS_METRICS_NAMESPACE": "bridge",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+}

@@ -1,0 +1,50 @@
+"""Starts nginx, and the Message Central behind it, for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.nginx.world import Backend, Bridge, Nginx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    server = Backend()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield server
+    server.over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def nginx(backend: Backend, tmp_path: Path) -> Iterator[Nginx]:
+    started = Nginx(_program(), tmp_path, backend.server_port)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def bridge(nginx: Nginx) -> Callable[[str], Bridge]:
+    return lambda location: Bridge(f"http://127.0.0.1:{nginx.port}/{location}")
+
+
+def _program() -> str:
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        reason = "nginx is not installed (Debian: apt-get install nginx-light)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return program

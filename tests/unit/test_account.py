@@ -1,0 +1,98 @@
+"""What a secret has to hold to be an account."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.account import KEYS, LOGIN, PLACEHOLDER, SHORTEST_KEY, Account, account_of
+from bridge.errors import Misconfigured
+from tests.fakes.values import ACCOUNT_ID, AUTH_TOKEN, PASSWORD, account, secret
+
+OPTIONAL = ("senderId", "country", "messageType", "entityId", "authToken", "receiptKey", "callbackUrl", "apiKey")
+
+
+def faulty(fields: dict[str, str]) -> str:
+    """What is said of a secret, after a look that it shows nothing of it."""
+    with pytest.raises(Misconfigured) as caught:
+        account_of(ACCOUNT_ID, fields)
+    shown = f"{caught.value} {caught.value.args} {caught.value.__cause__}"
+    assert [value for name, value in fields.items() if value in shown and value not in name] == []
+    return str(caught.value)
+
+
+def test_an_account_is_read_from_the_fields_of_its_secret():
+    assert account_of(ACCOUNT_ID, secret()) == account()
+
+
+def test_all_fields_are_read():
+    held = account_of(ACCOUNT_ID, secret(country="ae", messageType="OTP", entityId="1107", authToken=AUTH_TOKEN))
+
+    assert (held.country, held.message_type, held.entity_id, held.auth_token) == ("AE", "OTP", "1107", AUTH_TOKEN)
+
+
+@pytest.mark.parametrize("field", LOGIN)
+def test_a_missing_field_is_named(field: str):
+    assert f"no field {field}" in faulty(secret(**{field: None}))
+
+
+@pytest.mark.parametrize("field", [*LOGIN, "senderId", "callbackUrl", "apiKey", "receiptKey"])
+def test_a_placeholder_is_named(field: str):
+    with pytest.raises(Misconfigured, match=f"placeholder in {field}"):
+        account_of(ACCOUNT_ID, secret(**{field: PLACEHOLDER}))
+
+
+def test_with_a_pasted_token_neither_password_nor_email_are_needed():
+    fields = secret(authToken=AUTH_TOKEN, password=PLACEHOLDER, email=None)
+
+    assert account_of(ACCOUNT_ID, fields).auth_token == AUTH_TOKEN
+
+
+def test_a_secret_without_fields_is_no_account():
+    assert "no JSON object" in faulty({})
+
+
+@pytest.mark.parametrize("field", KEYS)
+def test_a_key_that_can_be_guessed_is_named(field: str):
+    assert field in faulty(secret(**{field: "k" * (SHORTEST_KEY - 1)}))
+    assert account_of(ACCOUNT_ID, secret(**{field: "k" * SHORTEST_KEY}))
+
+
+def test_a_country_that_is_no_iso_code_is_named():
+    for country in ("India", "I", "91", "I1"):
+        with pytest.raises(Misconfigured, match="in country"):
+            account_of(ACCOUNT_ID, secret(country=country))
+
+
+@pytest.mark.parametrize("url", ["eu1.cb.example", "ftp://eu1.cb.example", "httpx://eu1.cb.example"])
+def test_a_callback_url_that_is_none_is_named(url: str):
+    assert "callbackUrl" in faulty(secret(callbackUrl=url))
+
+
+@pytest.mark.parametrize("pasted", ["first\nsecond", "tok\u2013en", "tok\ren"])
+def test_a_pasted_token_that_cannot_stand_in_a_header_is_named(pasted: str):
+    assert "authToken" in faulty(secret(authToken=pasted))
+
+
+@pytest.mark.parametrize("field", ["password", "senderId", "anything"])
+def test_half_a_character_is_named_and_does_not_break_every_later_call(field: str):
+    assert field in faulty(secret(**{field: "half \udc00"}))
+
+
+def test_an_account_keeps_its_secrets_out_of_its_repr():
+    assert PASSWORD not in repr(account(auth_token=AUTH_TOKEN))
+    assert AUTH_TOKEN not in repr(account(auth_token=AUTH_TOKEN))
+
+
+@given(st.dictionaries(st.sampled_from([*LOGIN, *OPTIONAL]), st.text(min_size=1).map(str.strip).filter(bool)))
+def test_whatever_fields_there_are_make_an_account_or_a_fault(fields: dict[str, Any]):
+    try:
+        held = account_of(ACCOUNT_ID, fields)
+    except Misconfigured:
+        return
+    assert isinstance(held, Account)
+    json.dumps([held.customer_id, held.email, held.password], ensure_ascii=False).encode()

@@ -1,0 +1,107 @@
+"""The breaker that all workers share: one item of the table, changed on condition."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.campaigns.shared_breaker import (
+    FIRST_PROBE_SECONDS,
+    LONGEST_LOSS_SECONDS,
+    LONGEST_PROBE_SECONDS,
+    BreakerState,
+    Level,
+    SharedBreaker,
+    interval,
+)
+from bridge.errors import LogUnavailable
+from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
+from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, THROTTLED, UNREACHED, Fault
+from tests.fakes.values import ACCOUNT_ID, START
+
+OPEN = BreakerState(Level.OPEN, 1_000, probes=2, losses=1)
+NEXT = BreakerState(Level.OPEN, 9_000, probes=3, losses=1)
+
+
+@pytest.fixture
+def shared(dynamodb: FakeDynamoDB) -> SharedBreaker:
+    return SharedBreaker(CAMPAIGNS, dynamodb)  # type: ignore[arg-type] # the fake
+
+
+def test_a_breaker_that_nobody_opened_is_closed(shared: SharedBreaker):
+    assert shared.read(ACCOUNT_ID) is None
+
+
+def test_what_was_written_is_read_by_all_and_only_for_its_account(shared: SharedBreaker):
+    shared.write(ACCOUNT_ID, OPEN)
+
+    assert shared.read(ACCOUNT_ID) == OPEN
+    assert shared.read("OTHER") is None
+
+
+def test_of_two_workers_one_reserves_the_probe(shared: SharedBreaker):
+    shared.write(ACCOUNT_ID, OPEN)
+
+    assert [shared.reserve(ACCOUNT_ID, OPEN, NEXT) for _ in range(2)] == [True, False]
+    assert shared.read(ACCOUNT_ID) == NEXT
+
+
+def test_a_probe_of_a_breaker_that_was_closed_meanwhile_cannot_be_reserved(shared: SharedBreaker):
+    shared.write(ACCOUNT_ID, OPEN)
+    shared.close(ACCOUNT_ID)
+
+    assert not shared.reserve(ACCOUNT_ID, OPEN, NEXT)
+    assert shared.read(ACCOUNT_ID) is None
+
+
+def test_closing_keeps_what_else_the_item_holds(shared: SharedBreaker, dynamodb: FakeDynamoDB):
+    dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"] = {
+        "account": {"S": ACCOUNT_ID},
+        "campaign": {"S": "*"},
+        "paused": {"BOOL": True},
+    }
+    shared.write(ACCOUNT_ID, OPEN)
+
+    shared.close(ACCOUNT_ID)
+
+    assert shared.read(ACCOUNT_ID) is None
+    assert dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"]["paused"] == {"BOOL": True}
+
+
+@pytest.mark.parametrize("fault", [UNREACHED, LOST_BEFORE, THROTTLED, DENIED])
+def test_a_table_that_cannot_be_read_is_told(shared: SharedBreaker, dynamodb: FakeDynamoDB, fault: Fault):
+    dynamodb.fail("get_item", fault)
+
+    with pytest.raises(LogUnavailable):
+        shared.read(ACCOUNT_ID)
+
+
+@pytest.mark.parametrize("fault", [UNREACHED, LOST_BEFORE, LOST_AFTER, THROTTLED, DENIED])
+def test_a_table_that_does_not_say_gives_no_right_to_probe_and_stops_nobody(
+    shared: SharedBreaker, dynamodb: FakeDynamoDB, fault: Fault
+):
+    shared.write(ACCOUNT_ID, OPEN)
+    dynamodb.fail("update_item", fault, fault, fault)
+
+    assert not shared.reserve(ACCOUNT_ID, OPEN, NEXT)
+    shared.write(ACCOUNT_ID, OPEN)
+    shared.close(ACCOUNT_ID)
+
+
+@pytest.mark.parametrize(
+    ("probes", "losses", "seconds"),
+    [(0, 0, 5), (1, 0, 10), (3, 0, 40), (4, 0, 60), (99, 0, 60), (0, 1, 60), (0, 2, 120), (0, 5, 900), (3, 99, 900)],
+)
+def test_the_time_between_probes_grows_and_more_where_each_costs_a_message(probes: int, losses: int, seconds: int):
+    assert interval(probes, losses) == seconds
+
+
+def test_the_bounds_of_the_interval_are_those_that_are_named():
+    assert interval(0, 0) == FIRST_PROBE_SECONDS
+    assert interval(99, 0) == LONGEST_PROBE_SECONDS
+    assert interval(99, 99) == LONGEST_LOSS_SECONDS
+
+
+def test_a_state_is_due_when_its_interval_is_over():
+    state = BreakerState.due(START, Level.OPEN, 1, 0)
+
+    assert state == BreakerState(Level.OPEN, int(START * 1_000) + 10_000, probes=1, losses=0)

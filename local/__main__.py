@@ -1,8 +1,7 @@
-"""`python -m local` (`make run`): everything up, until Ctrl-C."""
+"""`python -m local` (`make run`): the bridge and its neighbours, until Ctrl-C."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -11,18 +10,16 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from local import ports, process
 from local.bridge import RECEIPTS_PATH, Bridge, Options
-from local.http_server import PortTakenError
+from local.ports import StartError
 from local.screen import Screen
-from local.settings import RunSettings, SettingsError, from_environment
-from local.welcome import about_simulator, welcome
+from local.settings import from_environment
+from local.simulator import ReceiptSettings, Settings, Simulator
+from local.sink import Sink
+from local.welcome import welcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-# Receipts as a vendor's: some seconds later, in no order, a few of them bad.
-RECEIPTS = {"delay_seconds": 2, "spread_seconds": 3, "failures": 0.05, "duplicates": 0.02}
+    from local.settings import RunSettings
 
 
 def main() -> int:
@@ -36,7 +33,7 @@ def main() -> int:
         settings.logs.mkdir(parents=True, exist_ok=True)
         with ExitStack() as running:
             run(settings, running)
-    except (SettingsError, PortTakenError, ports.StartError) as error:
+    except (StartError, OSError) as error:
         print(f"Could not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -45,15 +42,8 @@ def main() -> int:
 
 
 def run(settings: RunSettings, running: ExitStack) -> None:
-    """Start everything, show what passes, and end when told to. Whatever was started is ended with `running`."""
-    receipts_url = f"http://127.0.0.1:{settings.port}{RECEIPTS_PATH}"
-    simulator_settings: dict[str, object] = {"receipts": {"url": receipts_url, **RECEIPTS}}
-    simulator_pid = None
-    if settings.simulator_port:
-        arguments = ["--settings", json.dumps(simulator_settings)]
-        simulator_pid = start_program(running, settings, "simulator", settings.simulator_port, arguments)
-    if settings.sink_port:
-        start_program(running, settings, "sink", settings.sink_port)
+    """Start everything and show what passes, until told to end. `running` then stops what was started."""
+    start_neighbours(settings, running)
     options = Options(
         message_central_url=settings.message_central_url,
         callback_url=settings.callback_url,
@@ -65,35 +55,28 @@ def run(settings: RunSettings, running: ExitStack) -> None:
     bridge = running.enter_context(Bridge(options))
     screen = Screen(bridge)
     print(welcome(settings, bridge), flush=True)
-    if simulator_pid:
-        print("\n" + about_simulator(settings, simulator_pid, simulator_settings), flush=True)
     running.callback(lambda: print(screen.summary(), flush=True))
     running.callback(screen.stop)
-    running.callback(be_left_alone)
+    running.callback(ignore_signals)
     screen.start()  # last: a Ctrl-C can come before it returns, and AWS must not go while the screen still reads
-    wait_until_told()
-
-
-def start_program(
-    running: ExitStack, settings: RunSettings, name: str, port: int, arguments: Sequence[str] = ()
-) -> int:
-    """Start the simulator or the sink as a process of its own, and give its id. Raises StartError."""
-    log = settings.logs / f"{name}.log"
-    listen = ["--host", settings.host, "--port", str(port), "--child"]
-    program = process.start(f"local.{name}", [*listen, *arguments], log=log)
-    running.callback(process.stop, program)
-    ports.wait_until_open(port, program)
-    return program.pid
-
-
-def wait_until_told() -> None:
-    """Return never: Ctrl-C and SIGTERM raise KeyboardInterrupt."""
-    while True:
+    while True:  # Ctrl-C and SIGTERM raise KeyboardInterrupt
         time.sleep(3600)
 
 
-def be_left_alone() -> None:
-    """Another Ctrl-C must not break off the ending, or processes would be left behind."""
+def start_neighbours(settings: RunSettings, running: ExitStack) -> None:
+    """Start Message Central and CleverTap's callback, unless they are somewhere else."""
+    if settings.simulator_port:
+        # Receipts as a vendor's: some seconds later, in no order, a few of them bad.
+        url = f"http://127.0.0.1:{settings.port}{RECEIPTS_PATH}"
+        receipts = ReceiptSettings(url, delay_seconds=2, spread_seconds=3, failures=0.05, duplicates=0.02)
+        vendor = Simulator(Settings(receipts=receipts), port=settings.simulator_port, host=settings.host)
+        running.enter_context(vendor)
+    if settings.sink_port:
+        running.enter_context(Sink(port=settings.sink_port, host=settings.host))
+
+
+def ignore_signals() -> None:
+    """Keep another Ctrl-C from interrupting the end, which would leave processes behind."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     print("\nending …", flush=True)

@@ -1,21 +1,22 @@
-"""AWS on this machine: a moto server, and in it what the template describes."""
+"""AWS on this machine: a moto server with what the template describes."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from local import ports, process
+from local.service import Service
 from local.template import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from subprocess import Popen
-    from types import TracebackType
     from typing import Self
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from local.resources import Table
     from local.template import Stack
 
-# moto takes any; fixed ones, so that the credentials of whoever runs this are never used.
+# moto takes any. Fixed ones, so that the credentials of the person who runs this are never used.
 ACCESS_KEY = SECRET_KEY = "local"  # noqa: S105
 
 
-class Aws:
+class Aws(Service):
     """A moto server on a port of this machine. Everything in it is gone when it stops."""
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", log: Path | None = None) -> None:
@@ -37,7 +38,7 @@ class Aws:
         self.url = f"http://127.0.0.1:{self.port}"
         self._host = host
         self._log = log
-        self._server: Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
         self._session = boto3.Session(
             aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
         )
@@ -45,12 +46,15 @@ class Aws:
     def start(self) -> Self:
         """Start the server. Raises StartError."""
         arguments = ["--port", str(self.port), "--host", self._host]
-        self._server = process.start("local.moto_server", arguments, log=self._log)
+        environment = {**os.environ, "PYTHONPATH": process.search_path()}
+        self._server = process.start(
+            "local.moto_server", arguments, log=self._log, stdin=subprocess.PIPE, env=environment
+        )
         ports.wait_until_open(self.port, self._server)
         return self
 
     def stop(self) -> None:
-        """Stop the server. Does nothing when it is not running."""
+        """Stop the server, and forget everything in it."""
         if self._server:
             process.stop(self._server)
             self._server = None
@@ -72,10 +76,10 @@ class Aws:
         return self._session.client("dynamodbstreams", endpoint_url=self.url, config=_CLIENT)
 
     def create(self, stack: Stack, secret_values: Mapping[str, Mapping[str, str]]) -> None:
-        """Make what the stack describes. `secret_values`, by secret name, stand over the template's placeholders."""
+        """Create what the stack describes. `secret_values`, by secret name, replace the template's placeholders."""
         for table in stack.tables.values():
             self._create_table(table)
-        # A queue can only point to a dead-letter queue that is there.
+        # A queue can only point to a dead-letter queue that exists.
         for queue in sorted(stack.queues.values(), key=lambda one: "RedrivePolicy" in one.attributes):
             self.sqs().create_queue(QueueName=queue.name, Attributes=queue.attributes)  # type: ignore[arg-type]
         for secret in stack.secrets.values():
@@ -89,14 +93,6 @@ class Aws:
             specification: Any = {"AttributeName": table.ttl, "Enabled": True}
             client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=specification)
 
-    def __enter__(self) -> Self:
-        return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-
-# A pool for the pollers' threads; an answer that does not come is a fault to see, not to wait for.
+# A pool for the pollers' threads. No long retries: an answer that does not come is a fault to see.
 _CLIENT = Config(max_pool_connections=50, read_timeout=60, connect_timeout=5, retries={"total_max_attempts": 2})

@@ -9,21 +9,20 @@ from local.aws import Aws
 from local.function import Function
 from local.gateway import Gateway
 from local.queue_poller import QueuePoller
+from local.service import Service
 from local.stream_poller import StreamPoller
 from local.template import TEMPLATE, Stack, read_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
-    from local.http_message import Answer, Request
     from local.poller import Poller
 
 STACK_NAME = "local"
 ACCOUNT = "LOCAL-ACCOUNT"
-# The account of design §10. Made up, and of use nowhere else.
+# Made up, and of use nowhere else.
 CREDENTIALS = {
     "apiKey": "local-api-key",
     "customerId": "C-LOCAL",
@@ -33,8 +32,9 @@ CREDENTIALS = {
 }
 RECEIPTS_PATH = f"/receipts/{ACCOUNT}/{CREDENTIALS['receiptKey']}"
 
-# Workers of a function, unless Options say otherwise: few, as this machine has few cores for all of them. More where
-# somebody waits for the answer, so that one request that hangs at the vendor does not hold up the next.
+# Workers of a function, for each of its queues, unless Options say otherwise: few, as this machine has
+# few cores for all of them. More where somebody waits for the answer, so that one request that hangs at the vendor
+# does not hold up the next.
 WORKERS = 2
 WORKERS_OF_A_ROUTE = 6
 
@@ -43,11 +43,10 @@ WORKERS_OF_A_ROUTE = 6
 class Options:
     """How to run. Ports 0 take free ones; `host` is what AWS and the gateway listen on.
 
-    `parameters` stand over the template's, `overrides` over its resources' properties (see `read_stack`),
-    `variables` over the environment of every function, `secret` over the account's secret. `concurrency`: workers by
+    `parameters` replace the template's defaults, `overrides` its resources' properties (see `read_stack`),
+    `variables` the environment of every function, `secret` fields of the account's secret. `concurrency`: workers by
     logical id of the function. `logs`: a directory for what the functions print; None drops it. `polls`: False for
-    tests that want to feed the functions themselves.
-    `template`: another one, with its own functions beside it.
+    tests that feed the functions themselves. `template`: another one, with its functions beside it.
     """
 
     message_central_url: str
@@ -65,10 +64,10 @@ class Options:
     template: Path = TEMPLATE
 
 
-class Bridge:
+class Bridge(Service):
     """`with Bridge(Options(message_central_url=…)) as bridge:` then `bridge.url`, `.aws`, `.stack`, `.functions`."""
 
-    def __init__(self, options: Options, listener: Callable[[Request, Answer], None] = lambda *_: None) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
         log = options.logs / "aws.log" if options.logs else None
         self.aws = Aws(options.aws_port, host=options.host, log=log)
@@ -80,7 +79,7 @@ class Bridge:
             template=options.template,
         )
         self.functions = {name: self._function(name) for name in self.stack.functions}
-        self.gateway = Gateway(self.functions, port=options.port, host=options.host, listener=listener)
+        self.gateway = Gateway(self.functions, port=options.port, host=options.host)
         self._pollers: list[Poller] = []
 
     @property
@@ -99,7 +98,7 @@ class Bridge:
         return self.stack.tables["SmsLogTable"].name
 
     def start(self) -> Self:
-        """Start everything. Raises StartError, PortTakenError; what was started is stopped again then."""
+        """Start everything. Raises StartError or OSError; what was started is stopped again then."""
         try:
             self.aws.start()
             secret = {**CREDENTIALS, "callbackUrl": self.options.callback_url, **self.options.secret}
@@ -116,13 +115,15 @@ class Bridge:
     def start_pollers(self) -> None:
         """Feed the functions from their queues and streams."""
         for function in self.functions.values():
-            self._pollers += [QueuePoller(self.aws, one, function) for one in function.description.queues]
-            self._pollers += [StreamPoller(self.aws, one, function) for one in function.description.streams]
+            queues, streams = function.description.queues, function.description.streams
+            share = max(1, function.concurrency // max(1, len(queues)))  # so that no queue holds up another
+            self._pollers += [QueuePoller(self.aws, one, function, share) for one in queues]
+            self._pollers += [StreamPoller(self.aws, one, function) for one in streams]
         for poller in self._pollers:
             poller.start()
 
     def stop_pollers(self) -> None:
-        """Feed the functions no more. Returns when the events under way are done; can be started again."""
+        """Stop feeding the functions. Returns when the events under way are done; can be started again."""
         for poller in self._pollers:
             poller.stop()
         for poller in self._pollers:
@@ -143,13 +144,6 @@ class Bridge:
         log = self.options.logs / f"{name}.log" if self.options.logs else None
         variables = {"AWS_ENDPOINT_URL": self.aws.url, **self.options.variables}
         description = self.stack.functions[name]
-        workers = self.options.concurrency.get(name, WORKERS_OF_A_ROUTE if description.routes else WORKERS)
+        workers = WORKERS_OF_A_ROUTE if description.routes else WORKERS * max(1, len(description.queues))
+        workers = self.options.concurrency.get(name, workers)
         return Function(description, variables, concurrency=workers, log=log)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

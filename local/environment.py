@@ -1,4 +1,4 @@
-"""One execution environment of a function: its process, and the talk with it."""
+"""One execution environment of a function: its process, and the connection to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from multiprocessing.connection import Connection
@@ -22,23 +21,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.resources import Function
+    from local.resources import FunctionDescription
 
 # Seconds for the imports. Lambda gives 10; this machine may be busy with everything else.
-INIT_PATIENCE = 60
-# What a Python needs of the surroundings; nothing else of them reaches a handler, no AWS profile above all.
+INIT_TIMEOUT = 60
+# What Python needs of our environment. Nothing else reaches a handler, above all no AWS profile.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 
 
 class Environment:
     """A worker process of `function`. One event at a time."""
 
-    def __init__(self, function: Function, variables: Mapping[str, str], log: Path | None) -> None:
+    def __init__(self, function: FunctionDescription, variables: Mapping[str, str], log: Path | None) -> None:
         self._function = function
         ours, theirs = socket.socketpair()
         self._connection = Connection(ours.detach())
-        self._process = _start(function, theirs.fileno(), variables, log)
-        theirs.close()
+        with theirs:
+            self._process = process.start(
+                "local.worker",
+                [str(theirs.fileno())],
+                log=log,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=_variables(function, variables),
+            )
         self._is_ready = False
 
     @property
@@ -68,24 +74,24 @@ class Environment:
         self._process.wait()
 
     def end(self) -> None:
-        """Kill the process and forget it. Only while nobody is in `run`."""
+        """Kill the process and close the connection. Only while nobody is in `run`."""
         self.kill()
         if not self._connection.closed:
             self._connection.close()
 
     def _wait_for_imports(self) -> None:
         try:
-            self._receive(INIT_PATIENCE)
+            self._receive(INIT_TIMEOUT)
         except FunctionError:
             self.kill()
             raise
         self._is_ready = True
 
-    def _receive(self, patience: float) -> dict[str, Any]:
+    def _receive(self, timeout: float) -> dict[str, Any]:
         try:
-            if not self._connection.poll(patience):
+            if not self._connection.poll(timeout):
                 self.kill()
-                raise TimedOutError(f"{self._function.name}: Task timed out after {patience:.2f} seconds")
+                raise TimedOutError(f"{self._function.name}: Task timed out after {timeout:.2f} seconds")
             answer: dict[str, Any] = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError) as error:
             raise self._lost() from error
@@ -99,27 +105,8 @@ class Environment:
         return WorkerLostError(f"{self._function.name}: the worker ended with {how}")
 
 
-def _start(
-    function: Function, connection: int, variables: Mapping[str, str], log: Path | None
-) -> subprocess.Popen[bytes]:
-    output = log.open("ab") if log else None
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "local.worker", str(connection)],
-            pass_fds=[connection],
-            stdin=subprocess.DEVNULL,
-            stdout=output or subprocess.DEVNULL,
-            stderr=subprocess.STDOUT if output else subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us alone
-            env=_variables(function, variables),
-        )
-    finally:
-        if output:
-            output.close()
-
-
-def _variables(function: Function, overrides: Mapping[str, str]) -> dict[str, str]:
-    """Lambda's reserved variables, the template's, and what stands over them."""
+def _variables(function: FunctionDescription, overrides: Mapping[str, str]) -> dict[str, str]:
+    """Lambda's reserved variables, the template's, and `overrides`, which replace either."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return {
         **kept,

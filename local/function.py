@@ -1,4 +1,4 @@
-"""A Lambda function on this machine: worker processes that run the deployed handler, one event each at a time."""
+"""A Lambda function on this machine: worker processes that run the deployed handler, one event at a time each."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.resources import Function as Description
+    from local.resources import FunctionDescription
 
 
 class Function:
     """Runs a function of the template.
 
-    `variables` stand over the template's environment. Workers are started when they are needed, `concurrency` of
-    them at most, and kept. What they print goes to the file `log`, or nowhere.
+    `variables` are added to the template's environment, and replace what it has. Workers are started when they are
+    needed, `concurrency` of them at most, and kept. What they print goes to the file `log`, or nowhere.
     """
 
     def __init__(
         self,
-        description: Description,
+        description: FunctionDescription,
         variables: Mapping[str, str],
         *,
         concurrency: int = 2,
@@ -40,13 +40,13 @@ class Function:
         self._busy: list[Environment] = []
         self._is_closed = False
 
-    def invoke(self, event: Any, *, patience: float = 60.0) -> Any:
+    def invoke(self, event: Any, *, timeout: float = 60.0) -> Any:
         """Run the handler with `event`, and give what it returned.
 
-        Waits up to `patience` seconds for a worker. Raises ThrottledError, HandlerError (the handler raised),
+        Waits up to `timeout` seconds for a worker. Raises ThrottledError, HandlerError (the handler raised),
         WorkerLostError (the process died, for instance killed) or TimedOutError (killed at the function's Timeout).
         """
-        if not self._places.acquire(timeout=patience):
+        if not self._places.acquire(timeout=timeout):
             raise ThrottledError(f"{self.description.name}: all {self.concurrency} workers are busy")
         try:
             environment = self._take()

@@ -1,4 +1,4 @@
-"""API Gateway's HTTP API on a port of this machine: the template's routes, in front of the functions."""
+"""API Gateway's HTTP API on a port of this machine: the template's routes to the functions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from urllib.parse import unquote
 
 from local.errors import FunctionError, ThrottledError
 from local.gateway_payload import InvalidAnswerError, answer_of, event_of
-from local.http_message import Answer, Request, json_answer
-from local.http_server import HttpServer
+from local.http_server import Answer, HttpServer, Request, json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from local.event_sources import Route
     from local.function import Function
@@ -25,11 +24,11 @@ MOST_BODY_BYTES = 10 * 1024 * 1024
 THREADS = 128
 
 
-class Gateway:
-    """Routes requests to functions. `listener` is told of each request and its answer.
+class Gateway(HttpServer):
+    """Routes requests to functions.
 
-    A request waits `patience` seconds for a free worker, then it is refused with 503. (AWS starts more workers, and
-    refuses at once when the account has no more; this machine has few, so a burst is let wait.)
+    A request waits `timeout` seconds for a free worker, then it is answered 503. (AWS starts more workers, and
+    answers 503 at once when the account may have no more. This machine has few workers, so a burst has to wait.)
     """
 
     def __init__(
@@ -38,36 +37,13 @@ class Gateway:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
-        patience: float = 10.0,
-        listener: Callable[[Request, Answer], None] = lambda *_: None,
+        timeout: float = 10.0,
     ) -> None:
-        self.listener = listener
-        self._server = HttpServer(self._handle, port=port, host=host, threads=THREADS)
-        self._patience = patience
-        self._is_open = False
+        super().__init__(self._handle, port=port, host=host, threads=THREADS)
+        self._timeout = timeout
         self._routes = [(route, function) for function in functions.values() for route in function.description.routes]
 
-    @property
-    def url(self) -> str:
-        """Where it listens, without a trailing slash."""
-        return self._server.url
-
-    def start(self) -> None:
-        """Listen. Raises PortTakenError."""
-        self._server.start()
-        self._is_open = True
-
-    def stop(self) -> None:
-        """Stop listening and cut every connection; what the functions do for them goes on."""
-        self._is_open = False
-        self._server.stop()
-
     def _handle(self, request: Request) -> Answer:
-        answer = self._answer(request)
-        self.listener(request, answer)
-        return answer
-
-    def _answer(self, request: Request) -> Answer:
         if len(request.body) > MOST_BODY_BYTES:
             return json_answer({"message": "Request Entity Too Large"}, 413)
         for route, function in self._routes:
@@ -78,11 +54,11 @@ class Gateway:
 
     def _invoke(self, request: Request, route: Route, parameters: dict[str, str], function: Function) -> Answer:
         try:
-            return answer_of(function.invoke(event_of(request, route, parameters), patience=self._patience))
+            return answer_of(function.invoke(event_of(request, route, parameters), timeout=self._timeout))
         except ThrottledError:
             return json_answer({"message": "Service Unavailable"}, 503)
         except (FunctionError, InvalidAnswerError) as error:
-            if self._is_open:  # afterwards nobody waits for the answer, and the functions are being ended
+            if self.is_running:  # afterwards nobody waits for the answer, and the functions are being stopped
                 logger.warning("%s: %s", route.key, error)
             return json_answer({"message": "Internal Server Error"}, 500)
 

@@ -13,11 +13,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
-from local.http_message import Answer, Request
+from local.http_server import Answer
 from local.template import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from local.event_sources import Route
+    from local.http_server import Request
 
 # Bodies of these types, and of text/*, are handed over as text; any other in base64, also one without a type, and a
 # form. AWS documents only "if the content type is binary"; this is what was measured on AWS in
@@ -29,7 +30,7 @@ DOMAIN = "local.execute-api.localhost"
 
 
 class InvalidAnswerError(ValueError):
-    """A function returned something that is no answer in format 2.0."""
+    """A function returned something that is not an answer in format 2.0."""
 
 
 def event_of(request: Request, route: Route, path_parameters: dict[str, str]) -> dict[str, Any]:

@@ -1,60 +1,88 @@
-"""A small HTTP/1.1 server for the neighbours we play: quick, kept alive, and able to misbehave.
-
-`http.server` spends most of a request in `email.parser`; this one is several times cheaper, so that what is
-measured against it is the bridge. It takes what HTTP clients send in practice: `Content-Length` bodies and
-`Expect: 100-continue`. A chunked request body is answered 411.
-"""
+"""An HTTP server in a thread, for the neighbours we play: aiohttp's, and able to cut connections."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
+import json
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from local.http_connection import Connection
-from local.http_message import Answer, Drop, Request, json_answer
+from aiohttp import web
+
+from local.service import Service
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
 logger = logging.getLogger(__name__)
-
-Handler = Callable[[Request], Answer | Drop]
 
 # More than a burst of CleverTap's 1,500 connections at once.
 BACKLOG = 2048
 
 
-class PortTakenError(OSError):
-    """Another program already listens on the port."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `path` is as sent (percent-encoded); header names are in lower case."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} is already in use")
-        self.port = port
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    peer: str
+    version: str = "HTTP/1.1"
+    body: bytes = b""
+
+    def parameters(self) -> dict[str, str]:
+        """Query and form fields together, as the vendor reads them; a form field wins."""
+        fields = dict(parse_qsl(self.query, keep_blank_values=True))
+        fields.update(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+        return fields
 
 
-class HttpServer:
-    """Serve `handler` on 127.0.0.1 (or `host`) from a thread of its own; `port` 0 takes a free one.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, given `after` so many seconds."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """No answer: the connection is cut `after` so many seconds."""
+
+    after: float = 0.0
+
+
+Handler = Callable[[Request], Answer | Drop]
+
+
+def json_answer(value: Any, status: int = 200, *, after: float = 0.0) -> Answer:
+    """An answer that carries `value` as JSON."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(status, body, [("Content-Type", "application/json")], after)
+
+
+class HttpServer(Service):
+    """Serve `handler` on `host`; `port` 0 takes a free one.
 
     With `threads` 0 the handler runs on the event loop and must not block; otherwise in a pool of so many.
     `stop()` cuts open connections, as the death of a process would; `start()` takes the same port again.
     """
 
     def __init__(self, handler: Handler, *, port: int = 0, host: str = "127.0.0.1", threads: int = 0) -> None:
-        self.handler = handler
         self.host = host
         self.port = port
-        self.connections: set[asyncio.Transport] = set()
-        self.most_connections = 0
+        self._handler = handler
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: threading.Thread | None = None
 
     @property
@@ -62,66 +90,82 @@ class HttpServer:
         """Where this machine reaches it, without a trailing slash."""
         return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
+        return self._runner is not None
+
     def start(self) -> Self:
-        """Listen. Raises PortTakenError."""
-        self._loop = asyncio.new_event_loop()
+        """Listen. Raises OSError, with the port in its text, when the port is taken."""
         self._pool = ThreadPoolExecutor(self._threads) if self._threads else None
-        try:
-            self._loop.run_until_complete(self._listen(self._loop))
-        except OSError as error:
-            self._loop.close()
-            if error.errno == errno.EADDRINUSE:
-                raise PortTakenError(self.port) from error
-            raise
-        self._runner = threading.Thread(target=self._loop.run_forever, name=f"http-{self.port}", daemon=True)
-        self._runner.start()
+        started: Future[None] = Future()
+        runner = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="http", daemon=True)
+        runner.start()
+        started.result()
+        self._runner = runner
         return self
 
     def stop(self) -> None:
-        """Stop listening and cut every open connection. Does nothing when it is not running."""
-        if self._loop is None or self._runner is None:
+        """Stop listening and cut every open connection. Handlers in the pool go on, but nobody waits for them."""
+        if self._runner is None:
             return
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stopping.set)
         self._runner.join()
-        self._loop.close()
-        self._loop = self._runner = None
+        self._runner = None
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        server = await loop.create_server(partial(Connection, self, loop), self.host, self.port, backlog=BACKLOG)
-        self._listener = server
-        self.port = server.sockets[0].getsockname()[1]
-
-    async def _close(self) -> None:
-        self._listener.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()  # the handler's thread goes on, but nobody waits for it
-        for transport in list(self.connections):
-            transport.abort()
-
-    async def answer(self, request: Request) -> Answer | Drop:
-        """Run the handler in the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self.call, request)
-
-    def call(self, request: Request) -> Answer | Drop:
-        """Run the handler; what it did not foresee is shown here and answered 500."""
+    async def _serve(self, started: Future[None]) -> None:
+        """Serve until told to stop; `asyncio.run` then cancels what is still under way."""
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = web.Server(self._answer, access_log=None, auto_decompress=False)
         try:
-            return self.handler(request)
+            listener = await self._loop.create_server(server, self.host, self.port, backlog=BACKLOG)
+        except OSError as error:
+            started.set_exception(error)
+            return
+        self.port = listener.sockets[0].getsockname()[1]
+        started.set_result(None)
+        await self._stopping.wait()
+        # A socket that asyncio has accepted becomes a connection within three rounds of its loop, but stays open for
+        # ever when the listener is closed before. So: accept no more, wait for those, close.
+        for listening in listener.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        listener.close()
+        for connection in server.connections:
+            if connection.transport:
+                connection.transport.abort()
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        given = await _read(request)
+        answer = await self._loop.run_in_executor(self._pool, self._call, given) if self._pool else self._call(given)
+        if answer.after:
+            await asyncio.sleep(answer.after)
+        if isinstance(answer, Answer):
+            return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        if request.transport:  # else the client has gone
+            request.transport.abort()
+        return web.Response()
+
+    def _call(self, request: Request) -> Answer | Drop:
+        try:
+            return self._handler(request)
         except Exception:  # the last line of defence: a fault of ours must not look like a dropped connection
             logger.exception("%s %s failed", request.method, request.path)
             return json_answer({"message": "Internal Server Error"}, 500)
 
-    @property
-    def is_threaded(self) -> bool:
-        """Whether the handler may block."""
-        return self._pool is not None
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+async def _read(request: web.BaseRequest) -> Request:
+    # curl waits a second for this before it sends a large body.
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    path, _, query = request.raw_path.partition("?")
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]},{value}" if key in headers else value
+    body = await request.content.read()
+    version = f"HTTP/{request.version.major}.{request.version.minor}"
+    return Request(request.method, path, query, headers, request.remote or "", version, body)

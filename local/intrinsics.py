@@ -1,6 +1,6 @@
-"""CloudFormation's functions (`Ref`, `Fn::Sub`, …), worked out for one machine.
+"""CloudFormation's functions (`Ref`, `Fn::Sub`, …), as far as template.yaml uses them.
 
-What is not here raises TemplateError with its name: a template that uses more fails loudly, not strangely.
+Any other raises TemplateError with its name: a template that uses more fails loudly.
 """
 
 from __future__ import annotations
@@ -16,45 +16,33 @@ NO_VALUE = object()
 
 
 class TemplateError(ValueError):
-    """The template has something that cannot be worked out here."""
+    """The template has something that cannot be resolved here."""
 
 
 class Resolver:
-    """Works out values of a template.
+    """Resolves values of a template.
 
     `values` gives every name that `Ref` may hold (parameters, pseudo parameters, resources); `attributes` what
     `GetAtt` may ask for, as (logical id, attribute).
     """
 
     def __init__(
-        self,
-        values: Mapping[str, Any],
-        attributes: Mapping[tuple[str, str], Any],
-        conditions: Mapping[str, Any],
-        mappings: Mapping[str, Any],
+        self, values: Mapping[str, Any], attributes: Mapping[tuple[str, str], Any], conditions: Mapping[str, Any]
     ) -> None:
         self._values = values
         self._attributes = attributes
         self._conditions = conditions
-        self._mappings = mappings
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
-            "Condition": self._condition,
             "Fn::GetAtt": self._get_att,
             "Fn::Sub": self._sub,
-            "Fn::Join": self._join,
-            "Fn::Select": self._select,
-            "Fn::Split": self._split,
             "Fn::If": self._if,
-            "Fn::FindInMap": self._find_in_map,
             "Fn::Equals": self._equals,
             "Fn::Not": lambda tests: not self.resolve(tests[0]),
-            "Fn::And": lambda tests: all(self.resolve(test) for test in tests),
-            "Fn::Or": lambda tests: any(self.resolve(test) for test in tests),
         }
 
     def resolve(self, value: Any) -> Any:
-        """`value` with every function in it worked out. Raises TemplateError."""
+        """`value` with every function in it resolved. Raises TemplateError."""
         if isinstance(value, list):
             return [one for one in map(self.resolve, value) if one is not NO_VALUE]
         if not isinstance(value, dict):
@@ -63,10 +51,16 @@ class Resolver:
             ((name, argument),) = value.items()
             if name in self._functions:
                 return self._functions[name](argument)
-            if name.startswith("Fn::"):
-                raise TemplateError(f"{name} is not known here")
+            if name.startswith("Fn::") or (name == "Condition" and isinstance(argument, str)):
+                raise TemplateError(f"{name} is not supported by local/intrinsics.py")
         resolved = {str(name): self.resolve(one) for name, one in value.items()}
         return {name: one for name, one in resolved.items() if one is not NO_VALUE}
+
+    def holds(self, condition: str) -> bool:
+        """Whether a condition of the template holds. Raises TemplateError."""
+        if condition not in self._conditions:
+            raise TemplateError(f"condition {condition} is not defined")
+        return bool(self.resolve(self._conditions[condition]))
 
     def _ref(self, name: str) -> Any:
         if name not in self._values:
@@ -74,53 +68,26 @@ class Resolver:
         return self._values[name]
 
     def _get_att(self, argument: str | list[str]) -> Any:
-        parts = argument.split(".", 1) if isinstance(argument, str) else argument
-        key = (parts[0], parts[1])
-        if key not in self._attributes:
-            raise TemplateError(f"GetAtt of {'.'.join(key)}, which has no value")
-        return self._attributes[key]
+        name, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
+        if (name, attribute) not in self._attributes:
+            raise TemplateError(f"GetAtt of {name}.{attribute}, which has no value")
+        return self._attributes[name, attribute]
 
-    def _sub(self, argument: str | list[Any]) -> str:
-        text, own = (argument, {}) if isinstance(argument, str) else argument
-        own = self.resolve(own)
+    def _sub(self, text: Any) -> str:
+        if not isinstance(text, str):
+            raise TemplateError("Fn::Sub with a map of its own is not supported by local/intrinsics.py")
 
         def value(match: re.Match[str]) -> str:
             name = match[1]
             if name.startswith("!"):  # ${!Name} is the literal ${Name}
                 return "${" + name[1:] + "}"
-            if name in own:
-                return str(own[name])
             return str(self._ref(name) if name in self._values or "." not in name else self._get_att(name))
 
         return re.sub(r"\$\{([^}]+)\}", value, text)
 
-    def _join(self, argument: list[Any]) -> str:
-        separator, parts = argument
-        return str(separator).join(str(part) for part in self.resolve(parts))
-
-    def _select(self, argument: list[Any]) -> Any:
-        index, values = argument
-        return self.resolve(values)[int(self.resolve(index))]
-
-    def _split(self, argument: list[Any]) -> list[str]:
-        separator, text = argument
-        return str(self.resolve(text)).split(separator)
-
     def _if(self, argument: list[Any]) -> Any:
         name, when_true, when_false = argument
-        return self.resolve(when_true if self._condition(name) else when_false)
-
-    def _condition(self, name: str) -> bool:
-        if name not in self._conditions:
-            raise TemplateError(f"condition {name} is not defined")
-        return bool(self.resolve(self._conditions[name]))
-
-    def _find_in_map(self, argument: list[Any]) -> Any:
-        table, first, second = (self.resolve(part) for part in argument)
-        try:
-            return self._mappings[table][first][second]
-        except KeyError as error:
-            raise TemplateError(f"no entry {table}/{first}/{second}") from error
+        return self.resolve(when_true if self.holds(name) else when_false)
 
     def _equals(self, argument: list[Any]) -> bool:
         # CloudFormation compares as text: a parameter of type Number equals 0 and "0".

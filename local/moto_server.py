@@ -1,9 +1,8 @@
 """`python -m local.moto_server --port 4566`: AWS in memory, with what the bridge needs to rely on.
 
-moto's own server runs requests on threads, and its DynamoDB reads the item, judges the condition and writes in
-three steps without a lock: nothing keeps two conditional writes at once from both succeeding. On AWS something
-does, and the claim of design §5 rests on it. So requests to DynamoDB go through one at a time here (which is a
-little faster, too).
+moto's own server runs requests on threads, and its DynamoDB reads the item, checks the condition and writes in
+three steps without a lock, so two conditional writes at once could both succeed. On AWS only one does, and claims
+depend on it. So requests to DynamoDB are handled one at a time here (which is a little faster, too).
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 
 
 def narrowed(query: Query) -> Query:
-    """Make `Table.query` quick: moto sorts every item of the table, each time (25 ms with 1,000 messages, and growing).
+    """Make `Table.query` quick: moto sorts all items of the table for each query (25 ms with 1,000 messages).
 
-    A copy of the table that holds only the partition asked for gives the same.
+    A copy of the table with only the wanted partition gives the same result.
     """
 
     def query_partition(table: Table, hash_key: Any, *arguments: Any, **options: Any) -> Any:

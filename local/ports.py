@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StartError(RuntimeError):
-    """A program of ours ended, or did not answer, when it was started."""
+    """Something cannot be started: the text says what and why."""
 
 
 def free_port() -> int:
@@ -34,9 +34,9 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         return True
 
 
-def wait_until_open(port: int, process: Popen[bytes], patience: float = 30.0) -> None:
-    """Return when `process` listens on the port. Raises StartError when it ends, or after `patience` seconds."""
-    deadline = time.monotonic() + patience
+def wait_until_open(port: int, process: Popen[bytes], timeout: float = 30.0) -> None:
+    """Return when `process` listens on the port. Raises StartError when it ends, or after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise StartError(f"{process.args!r} ended with {process.returncode} before it listened on {port}")

@@ -1,4 +1,4 @@
-"""Programs that run beside ours: started apart from the terminal, ended with us."""
+"""Python processes that run beside this one: started apart from the terminal, ended with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,24 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 GRACE = 5
 
 
-def start(module: str, arguments: Sequence[str], *, log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Run `python -m module` in a session of its own: Ctrl-C reaches us alone, and we end it in order.
+def start(module: str, arguments: Sequence[str], *, log: Path | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """Run `python -m module` in a session of its own, so that Ctrl-C reaches only us and we end it in order.
 
-    What it prints goes to the file `log`, or nowhere. Its standard input stays open as long as we live.
+    What it prints goes to the file `log`, or nowhere. `options` are Popen's.
     """
-    output = log.open("ab") if log else None
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=output or subprocess.DEVNULL,
-            stderr=subprocess.STDOUT if output else subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": search_path()},
-        )
-    finally:
-        if output:
-            output.close()
+    with (log or Path(os.devnull)).open("ab") as output:
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **options)
 
 
 def search_path(*first: Path) -> str:
@@ -45,7 +35,7 @@ def search_path(*first: Path) -> str:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a program and wait for its end; by force when it does not listen."""
+    """End a program and wait for its end; kill it after GRACE seconds."""
     process.terminate()
     try:
         process.wait(GRACE)
@@ -57,7 +47,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it went: its end of our stdin closes."""
+    """End this process when its parent is gone, even if that was killed: then our standard input closes."""
     threading.Thread(target=_wait_for_end_of_input, daemon=True).start()
 
 
@@ -68,10 +58,10 @@ def _wait_for_end_of_input() -> None:
 
 
 def wait_for_signal(before: Callable[[], None] = lambda: None) -> None:
-    """Return on SIGTERM or SIGINT. `before` runs once both are listened for."""
-    told = threading.Event()
+    """Return on SIGTERM or SIGINT. `before` runs once both are handled."""
+    ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda *_: ended.set())
     before()
-    while not told.wait(1):  # a wait without end would keep Python from running the signal's function
+    while not ended.wait(1):  # a wait without end would keep Python from running the signal's function
         pass

@@ -25,23 +25,23 @@ SQS_BATCH = 10
 
 
 class QueuePoller(Poller):
-    """Feeds a function from a queue, `concurrency` batches at a time at most (the template's, unless given).
+    """Feeds a function from a queue, with `workers` batches at the same time at most (all that the function has).
 
     A batch whose invocation fails stays in the queue and comes back after the visibility timeout, as on AWS.
     """
 
-    def __init__(self, aws: Aws, source: QueueSource, function: Function) -> None:
+    def __init__(self, aws: Aws, source: QueueSource, function: Function, workers: int | None = None) -> None:
         super().__init__(f"poll {source.queue_name}")
         self._source = source
         self._function = function
         self._sqs = aws.sqs()
         self._url = self._sqs.get_queue_url(QueueName=source.queue_name)["QueueUrl"]
-        concurrency = min(source.maximum_concurrency, function.concurrency)
+        concurrency = min(source.maximum_concurrency, workers or function.concurrency)
         self._places = threading.Semaphore(concurrency)
         self._pool = ThreadPoolExecutor(concurrency, f"invoke {function.description.name}")
 
     def poll(self) -> bool:
-        """Receive one batch and hand it on, if a worker has a place for it."""
+        """Receive one batch and pass it on, if a worker is free for it."""
         if not self._places.acquire(timeout=1):
             return True
         messages: list[MessageTypeDef] = []
@@ -111,7 +111,7 @@ def record(message: MessageTypeDef, queue_arn: str) -> dict[str, Any]:
 
 
 def failed_items(result: Any, messages: list[MessageTypeDef]) -> set[str]:
-    """The ids a handler reports as failed, with Lambda's rules: nothing said is success, nonsense fails all.
+    """The ids a handler reports as failed, with Lambda's rules: no answer is success, nonsense fails all.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """

@@ -1,4 +1,4 @@
-"""The resources of the template that are played here, with the properties that matter here."""
+"""The resources of the template that exist here too, with the properties that matter here."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionDescription:
     """A function. `timeout` in seconds, `memory` in MB; `code` is the directory of its CodeUri."""
 
     name: str
@@ -88,12 +88,12 @@ def secret_of(properties: Mapping[str, Any]) -> Secret:
     return Secret(properties["Name"], {**value, generated["GenerateStringKey"]: "generated"})
 
 
-def function_of(name: str, own: Mapping[str, Any], defaults: Mapping[str, Any], root: Path) -> Function:
+def function_of(name: str, own: Mapping[str, Any], defaults: Mapping[str, Any], root: Path) -> FunctionDescription:
     """Read an AWS::Serverless::Function; `defaults` are the template's Globals."""
     properties = {**defaults, **own}
     variables = {**_variables(defaults), **_variables(own)}
     events: list[dict[str, Any]] = list(properties.get("Events", {}).values())
-    return Function(
+    return FunctionDescription(
         name=name,
         handler=properties["Handler"],
         code=root / properties["CodeUri"],

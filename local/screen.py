@@ -1,8 +1,7 @@
-"""What `make run` shows while it runs, taken from the table's stream and the queue: what is shown is so."""
+"""What `make run` shows while it runs, read from the table's stream and the queues."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -10,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from local.bar import Bar
 from local.poller import Poller
 from local.stream import StreamReader
 
 if TYPE_CHECKING:
     from local.bridge import Bridge
-    from local.http_message import Answer, Request
 
 COLOURS = {
     "sent": "green",
@@ -27,13 +24,12 @@ COLOURS = {
     "retrying": "yellow",
     "unknown": "magenta",
 }
-UNSETTLED = (None, "sending", "retrying")
-# Seconds between two looks at the queue.
-QUEUE_PAUSE = 1.0
+# Seconds between two lines with the totals.
+TOTALS_PAUSE = 5.0
 
 
 class Screen(Poller):
-    """One line for each message that changes, and a bar while chunks wait in the queue."""
+    """A line for each message whose status changes; while chunks are in a queue, now and then a line of totals."""
 
     def __init__(self, bridge: Bridge, console: Console | None = None) -> None:
         super().__init__("screen")
@@ -41,38 +37,31 @@ class Screen(Poller):
         self.statuses: dict[tuple[str, str], str] = {}
         self._reader = StreamReader(bridge.aws, bridge.table)
         self._sqs = bridge.aws.sqs()
-        self._queue = bridge.stack.queues["DispatchQueue"].url
-        self._bar = Bar(self.console)
-        self._looked_at = 0.0
-        bridge.gateway.listener = self._hear
-
-    def start(self) -> None:
-        """Begin to show."""
-        self._bar.start()
-        super().start()
+        names = [source.queue_name for source in bridge.stack.functions["DispatchFunction"].queues]
+        self._queues = [queue.url for queue in bridge.stack.queues.values() if queue.name in names]
+        self._totals_at = 0.0
 
     def stop(self) -> None:
-        """Show the last changes, then no more; the terminal is as it was."""
+        """Show the last changes, then no more."""
         super().stop()
         self.join()
         self.poll()
-        self._bar.stop()
 
     def poll(self) -> bool:
         """Show what changed."""
         records = self._reader.read()
         for record in records:
             self._show(record)
-        if time.monotonic() - self._looked_at > QUEUE_PAUSE:
-            self._looked_at = time.monotonic()
-            self._bar.show(*self._depth())
+        if time.monotonic() - self._totals_at > TOTALS_PAUSE:
+            self._totals_at = time.monotonic()
+            self._show_totals()
         return bool(records)
 
     def summary(self) -> str:
-        """How many messages ended, or stand, in which status."""
+        """How many messages have which status."""
         counts = Counter(self.statuses.values())
-        told = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        return f"{len(self.statuses)} messages: {told}" if told else "no messages"
+        totals = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        return f"{len(self.statuses)} messages: {totals}" if totals else "no messages"
 
     def _show(self, record: dict[str, Any]) -> None:
         item = record["dynamodb"].get("NewImage")
@@ -80,35 +69,36 @@ class Screen(Poller):
             return
         row = {name: next(iter(value.values())) for name, value in item.items()}
         key, status = (row["recipient"], row["messageId"]), row.get("status", "?")
-        before = self.statuses.get(key)
-        if before == status:
+        if self.statuses.get(key) == status:
             return
         self.statuses[key] = status
-        self._bar.done += before in UNSETTLED and status not in UNSETTLED
         if status != "sending":  # the claim; its outcome follows
             self.console.print(line(row, datetime.now(UTC)))
 
-    def _hear(self, _: Request, answer: Answer) -> None:
-        """Count what a batch put on the queue: `accepted` in the answer of design §4."""
-        if b'"accepted"' in answer.body:
-            self._bar.expected += json.loads(answer.body)["accepted"]
+    def _show_totals(self) -> None:
+        depth: Counter[str] = Counter()
+        for url in self._queues:
+            depth.update(self._depth(url))
+        if depth.total():
+            chunks = ", ".join(f"{count} {state}" for state, count in depth.items())
+            self.console.print(f"chunks: {chunks}; {self.summary()}")
 
-    def _depth(self) -> tuple[int, int, int]:
-        counts = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["All"])["Attributes"]
-        return (
-            int(counts["ApproximateNumberOfMessages"]),
-            int(counts["ApproximateNumberOfMessagesNotVisible"]),
-            int(counts["ApproximateNumberOfMessagesDelayed"]),
-        )
+    def _depth(self, url: str) -> dict[str, int]:
+        counts = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return {
+            "waiting": int(counts["ApproximateNumberOfMessages"]),
+            "at work": int(counts["ApproximateNumberOfMessagesNotVisible"]),
+            "delayed": int(counts["ApproximateNumberOfMessagesDelayed"]),
+        }
 
 
 def line(row: dict[str, Any], now: datetime) -> str:
-    """A row of the log as one line: time, masked number, status, and what there is to say of it."""
+    """A row of the log as one line: time, masked number, status, and what else is known."""
     status = row.get("status", "?")
     colour = COLOURS.get(status, "white")
     code = f"code {row['code']}" if row.get("code") else ""
-    told = " ".join(part for part in (row.get("verificationId", ""), code, row.get("reason", "")) if part)
-    return f"{now:%H:%M:%S}  {masked(row['recipient'])}  [{colour}]{status:12}[/]{told}"
+    more = " ".join(part for part in (row.get("verificationId", ""), code, row.get("reason", "")) if part)
+    return f"{now:%H:%M:%S}  {masked(row['recipient'])}  [{colour}]{status:12}[/]{more}"
 
 
 def masked(number: str) -> str:

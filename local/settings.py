@@ -1,4 +1,4 @@
-"""The environment variables of `make run` (design §10)."""
+"""The environment variables of `make run`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import ports
+from local.ports import StartError, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 
 
-class SettingsError(ValueError):
-    """A variable has a value that cannot be used, or a port is taken."""
-
-
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Where everything listens. A port is None where the part is somewhere else and nothing is to be started.
+    """Where everything listens. A port is None for a neighbour that is somewhere else and need not be started.
 
-    `host` is the address that is listened on; the parts reach each other by 127.0.0.1 in any case.
+    All parts listen on `host`, and reach each other by 127.0.0.1 in any case.
     """
 
     host: str
@@ -36,7 +32,7 @@ class RunSettings:
     logs: Path
 
     def check_ports(self) -> None:
-        """Raise SettingsError, naming port and variable, when one is taken."""
+        """Raise StartError, with port and variable, when a port is taken."""
         wanted = {
             "PORT": self.port,
             "AWS_PORT": self.aws_port,
@@ -44,12 +40,12 @@ class RunSettings:
             "SINK_PORT": self.sink_port,
         }
         for variable, port in wanted.items():
-            if port is not None and not ports.is_free(port, self.host):
-                raise SettingsError(f"port {port} is in use by another program; choose another with {variable}=…")
+            if port is not None and not is_free(port, self.host):
+                raise StartError(f"port {port} is in use by another program; choose another with {variable}=…")
 
 
 def from_environment(variables: Mapping[str, str]) -> RunSettings:
-    """Read the variables. Raises SettingsError."""
+    """Read the variables. Raises StartError."""
     simulator_port, sink_port = _port(variables, "SIMULATOR_PORT", 4010), _port(variables, "SINK_PORT", 4020)
     simulator_url = f"http://127.0.0.1:{simulator_port}"
     callback_url = f"http://127.0.0.1:{sink_port}/sms/generic?account=LOCAL-ACCOUNT"
@@ -69,12 +65,12 @@ def from_environment(variables: Mapping[str, str]) -> RunSettings:
 def _host(variables: Mapping[str, str]) -> str:
     host = variables.get("HOST") or LOCAL
     if host not in (LOCAL, EVERYWHERE):
-        raise SettingsError(f"HOST={host} is neither {LOCAL} nor {EVERYWHERE}, which containers can reach")
+        raise StartError(f"HOST={host} is neither {LOCAL} nor {EVERYWHERE}, which containers can reach")
     return host
 
 
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:
     text = variables.get(name) or str(default)
     if not (text.isdecimal() and 0 < int(text) < 65536):  # noqa: PLR2004 - the ports there are
-        raise SettingsError(f"{name}={text} is no port")
+        raise StartError(f"{name}={text} is no port")
     return int(text)

@@ -1,4 +1,4 @@
-"""template.yaml read for one machine: the only description of tables, queues, functions and secrets there is."""
+"""Reads template.yaml for one machine: the only description of tables, queues, functions and secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 from local.intrinsics import NO_VALUE, Resolver, TemplateError
-from local.resources import Function, Queue, Secret, Table, function_of, queue_of, secret_of, table_of
+from local.resources import FunctionDescription, Queue, Secret, Table, function_of, queue_of, secret_of, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What the template describes, by logical id, with every value worked out."""
+    """What the template describes, by logical id, with every value resolved."""
 
     name: str
     tables: dict[str, Table]
     queues: dict[str, Queue]
-    functions: dict[str, Function]
+    functions: dict[str, FunctionDescription]
     secrets: dict[str, Secret]
 
 
@@ -38,10 +38,10 @@ def read_stack(
     overrides: Mapping[str, Any] | None = None,
     template: Path = TEMPLATE,
 ) -> Stack:
-    """Read the template as the stack `name` whose AWS is at `endpoint`.
+    """Read the template as the stack `name` whose AWS is at `endpoint`. Raises TemplateError.
 
-    `parameters` stand over the template's defaults; `overrides` over properties of resources, by logical id and as
-    deep as they go: `{"DispatchQueue": {"VisibilityTimeout": 3}}`. Raises TemplateError.
+    `parameters` replace the template's defaults; `overrides` replace properties of resources, by logical id and as
+    deep as they go: `{"DispatchQueue": {"VisibilityTimeout": 3}}`.
     """
     document = cfn_yaml.load(str(template))
     resources: dict[str, Any] = document["Resources"]
@@ -51,8 +51,8 @@ def read_stack(
         resources[logical_id]["Properties"] = _merged(resources[logical_id]["Properties"], properties)
     values = _parameters(document.get("Parameters", {}), parameters) | _pseudo_parameters(name)
     references, attributes = _identities(name, resources, endpoint)
-    conditions, mappings = document.get("Conditions", {}), document.get("Mappings", {})
-    return _stack(name, document, Resolver(values | references, attributes, conditions, mappings), template.parent)
+    resolver = Resolver(values | references, attributes, document.get("Conditions", {}))
+    return _stack(name, document, resolver, template.parent)
 
 
 def _stack(name: str, document: dict[str, Any], resolver: Resolver, root: Path) -> Stack:
@@ -60,7 +60,8 @@ def _stack(name: str, document: dict[str, Any], resolver: Resolver, root: Path) 
 
     def of_type(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         for logical_id, resource in document["Resources"].items():
-            if resource["Type"] == kind and _is_wanted(resolver, resource):
+            is_wanted = "Condition" not in resource or resolver.holds(resource["Condition"])
+            if resource["Type"] == kind and is_wanted:
                 yield logical_id, resolver.resolve({"Ref": logical_id}), resolver.resolve(resource["Properties"])
 
     return Stack(
@@ -124,8 +125,3 @@ def _identity(stack_name: str, logical_id: str, kind: str, endpoint: str) -> tup
     }.get(kind, ("local", f"{kind}/{name}"))
     reference = f"{endpoint}/{ACCOUNT_ID}/{name}" if kind == "AWS::SQS::Queue" else name
     return reference, f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{path}"
-
-
-def _is_wanted(resolver: Resolver, resource: dict[str, Any]) -> bool:
-    condition = resource.get("Condition")
-    return condition is None or bool(resolver.resolve({"Condition": condition}))

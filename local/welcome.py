@@ -1,20 +1,15 @@
-"""What `make run` says once everything is up: what listens where, and what to paste."""
+"""What `make run` prints once everything is up: what listens where, and what to paste."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from local.bridge import ACCOUNT, CREDENTIALS
-from local.settings import EVERYWHERE, LOCAL
+from local.settings import EVERYWHERE
 from local.simulator.guide import guide
 from local.template import REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from local.bridge import Bridge
     from local.settings import RunSettings
 
@@ -29,22 +24,10 @@ MANY = (
 
 def welcome(settings: RunSettings, bridge: Bridge) -> str:
     """Where everything is, and what to paste."""
-    return "\n\n".join([_places(settings, bridge), _single(bridge.url), _batch(bridge.url), _log(bridge)])
-
-
-def about_simulator(settings: RunSettings, pid: int, simulator_settings: Mapping[str, object]) -> str:
-    """How to make the simulator misbehave, and how to play an outage."""
-    host = "" if settings.host == LOCAL else f"--host {settings.host} "
-    options = f"{host}--port {settings.simulator_port} --settings '{json.dumps(simulator_settings)}'"
-    restart = f"{interpreter()} -m local.simulator {options}"
-    outage = f"An outage of Message Central, and its end:\n  kill {pid}\n  {restart}"
-    return f"{guide(settings.message_central_url)}\n\n{outage}"
-
-
-def interpreter() -> str:
-    """The Python that runs this, as one would type it here."""
-    path = os.path.relpath(sys.executable)
-    return sys.executable if path.startswith("..") else path
+    parts = [_places(settings, bridge), _single(bridge.url), _batch(bridge.url), _log(bridge)]
+    if settings.simulator_port:
+        parts.append(guide(settings.message_central_url))
+    return "\n\n".join(parts)
 
 
 def _places(settings: RunSettings, bridge: Bridge) -> str:

@@ -1,6 +1,6 @@
-"""Message Central as far as it is known (contracts/message_central.md), on a port of this machine.
+"""Message Central as far as it is known (docs/contracts/message_central.md), on a port of this machine.
 
-`python -m local.simulator --port 4010` starts it as a process of its own; `Simulator` is the same in a test.
+`python -m local.simulator --port 4010` runs it alone.
 """
 
 from local.simulator.server import Simulator

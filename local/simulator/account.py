@@ -1,4 +1,4 @@
-"""The simulator's account of what it was asked and what it took on: the tests' truth."""
+"""What the simulator was asked and what it accepted: what the tests compare with."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Account:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew."""
+        """Forget everything."""
         self.accepted: list[Accepted] = []
         self.requests: Counter[str] = Counter()
-        self.fates: Counter[str] = Counter()
+        self.behaviours: Counter[str] = Counter()
         self.calls_for: Counter[str] = Counter()
         self._latest: dict[str, tuple[float, str]] = {}
         self._ids = count(1)
 
-    def take(self, form: dict[str, str], now: float) -> Accepted:
-        """Take a message on. `now` is in epoch seconds."""
+    def accept(self, form: dict[str, str], now: float) -> Accepted:
+        """Accept a message. `now` is in epoch seconds."""
         words = {name: form.get(name, "") for name in ("countryCode", "mobileNumber", "senderId", "customerId")}
         message = Accepted(
             verificationId=str(next(self._ids)),
@@ -69,5 +69,5 @@ class Account:
 
 
 def _text_sent(form: dict[str, str]) -> str:
-    # Contract §2: without type=SMS the vendor may send a text of its own.
+    # Without type=SMS the vendor may send a text of its own (docs/contracts/message_central.md).
     return form["message"] if form.get("type") == "SMS" else "Your verification code is 4711"

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from local.simulator.fates import FATES
+from local.simulator.behaviours import BEHAVIOURS
 from local.simulator.receipt_plans import STORIES
 
+OUTAGE = """'{"seconds": 30}'"""
 RATES = """'{"seed": 7, "rates": {"drop": 0.1, "hang": 0.05}}'"""
 
 
 def suffixes() -> list[tuple[str, str]]:
-    """Every number's end that means something, with what it does."""
-    return [(fate.suffix, fate.says) for fate in FATES if fate.suffix] + [
-        (story.suffix, story.says) for story in STORIES
-    ]
+    """The last digits that mean something, with what they do."""
+    return [(one.suffix, one.says) for one in (*BEHAVIOURS, *STORIES) if one.suffix]
 
 
 def guide(url: str = "http://127.0.0.1:4010") -> str:
-    """The table of suffixes, and how to set rates, of a simulator at `url`."""
+    """The table of suffixes, and how to set rates and play an outage, for a simulator at `url`."""
     rows = [f"  …{suffix}  {says}" for suffix, says in suffixes()]
-    names = ", ".join(fate.name for fate in FATES if fate.suffix)
+    names = ", ".join(one.name for one in BEHAVIOURS if one.suffix)
     return "\n".join(
         [
             "A recipient whose number ends in one of these meets:",
@@ -26,5 +25,7 @@ def guide(url: str = "http://127.0.0.1:4010") -> str:
             "The first group also by rate, for any number:",
             f"  curl {url}/_simulator/settings -d {RATES}",
             f"  names: {names}",
+            "An outage of half a minute:",
+            f"  curl {url}/_simulator/outage -d {OUTAGE}",
         ]
     )

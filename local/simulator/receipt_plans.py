@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Receipt = dict[str, str]
 
-# Status words with an errorCode each. The words are SMPP's (contract §4); the error codes are made up.
+# Status words with an errorCode each. The words are SMPP's; the error codes are made up.
 DELIVERED = ("DELIVRD", "000")
 INTERMEDIATE = ("ENROUTE", "000")
 FAILURES = (("UNDELIV", "001"), ("EXPIRED", "002"), ("REJECTD", "003"), ("FAILED", "004"))

@@ -1,6 +1,6 @@
-"""Delivery reports: what is to be said of a message, when, and the posting of it.
+"""Posts the vendor's receipts when they are due.
 
-The vendor's format is not published (contract §4); this is the form the bridge expects of it.
+The vendor's format is not published (docs/contracts/message_central.md); this is the form that the bridge expects.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ReceiptSender:
         self._http = urllib3.PoolManager(maxsize=SENDERS, retries=False, timeout=TIMEOUT)
 
     def plan(self, message: Accepted, settings: Settings, now: float) -> None:
-        """Put the receipts of a message on the way. `now` is in epoch seconds."""
+        """Schedule the receipts of a message. `now` is in epoch seconds."""
         if not settings.receipts.url:
             return
         with self._changed:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from local.http_message import Answer, Drop, Request, json_answer
-from local.http_server import HttpServer
+from local.http_server import Answer, Drop, HttpServer, Request, json_answer
 from local.simulator import sending, tokens
 from local.simulator.account import Accepted, Account
 from local.simulator.receipts import ReceiptSender
@@ -17,40 +17,38 @@ from local.simulator.settings import SettingError, Settings, changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Self
 
 TOKEN_PATH = "/auth/v1/authentication/token"  # noqa: S105 - a path
 SEND_PATH = "/verification/v3/send"
 
 
-class Simulator:
+class Simulator(HttpServer):
     """Message Central on 127.0.0.1. `stop()` and `start()` keep the port and the account: an outage.
 
     In a test: `with Simulator() as vendor:` then `vendor.url`, `vendor.accepted`, `vendor.change(...)`.
+    `vendor.url` is the value for MESSAGE_CENTRAL_URL.
     """
 
     def __init__(self, settings: Settings | None = None, *, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__(self._handle, port=port, host=host)
         self.settings = self._first_settings = settings or Settings()
         self.account = Account()
         self._tokens = tokens.Tokens()
         self._receipts = ReceiptSender()
-        self._server = HttpServer(self._handle, port=port, host=host)
+        self._outage: threading.Thread | None = None
+        self._is_over = threading.Event()
         self._routes: dict[tuple[str, str], Callable[[Request], Answer | Drop]] = {
             ("GET", TOKEN_PATH): self._token,
             ("POST", SEND_PATH): self._send,
             ("GET", "/_simulator/accepted"): self._show_accepted,
-            ("GET", "/_simulator/requests"): self._show_requests,
-            ("GET", "/_simulator/settings"): self._show_settings,
+            ("GET", "/_simulator/requests"): lambda _: json_answer(self.requests()),
+            ("GET", "/_simulator/settings"): lambda _: json_answer(asdict(self.settings)),
             ("POST", "/_simulator/settings"): self._change,
+            ("POST", "/_simulator/outage"): self._begin_outage,
             ("POST", "/_simulator/expire_tokens"): self._expire,
             ("POST", "/_simulator/reset"): self._reset,
         }
-
-    @property
-    def url(self) -> str:
-        """The value for MESSAGE_CENTRAL_URL."""
-        return self._server.url
 
     @property
     def accepted(self) -> list[Accepted]:
@@ -66,32 +64,50 @@ class Simulator:
         self._tokens.expire()
 
     def reset(self) -> None:
-        """Forget the account, the tokens, receipts on their way and all changes of settings."""
+        """Forget the account, the tokens, scheduled receipts and all changes of settings."""
         self.settings = self._first_settings
         self.account.forget()
         self._tokens = tokens.Tokens()
         self._receipts.forget()
 
     def requests(self) -> dict[str, Any]:
-        """Counts: requests by call, sends by fate, receipts by outcome, the most connections open at once."""
+        """Counts: requests by call, sends by behaviour, receipts by their answer."""
         return {
             "requests": dict(self.account.requests),
-            "fates": dict(self.account.fates),
+            "behaviours": dict(self.account.behaviours),
             "accepted": len(self.account.accepted),
             "receipts": self._receipts.counts(),
-            "most_connections": self._server.most_connections,
         }
 
     def start(self) -> Self:
-        """Listen. Raises PortTakenError."""
-        self._server.start()
+        """Listen. Raises OSError when the port is taken."""
+        super().start()
         self._receipts.start()
         return self
 
     def stop(self) -> None:
-        """Stop listening, cut connections, and hold receipts back until the next start."""
-        self._receipts.stop()
-        self._server.stop()
+        """Stop listening, cut connections, and hold receipts back until the next start. Ends an outage, too."""
+        if self._outage:
+            self._is_over.set()
+            self._outage.join()
+            self._outage = None
+        self._stop()
+
+    def be_down(self, seconds: float) -> None:
+        """Play an outage: refuse connections for so many seconds, then serve again. Returns at once."""
+        self._is_over.clear()
+        self._outage = threading.Thread(target=self._be_down, args=(seconds,), daemon=True)
+        self._outage.start()
+
+    def _be_down(self, seconds: float) -> None:
+        self._stop()
+        if not self._is_over.wait(seconds):
+            self.start()
+
+    def _stop(self) -> None:
+        if self.is_running:
+            self._receipts.stop()
+            super().stop()
 
     def _handle(self, request: Request) -> Answer | Drop:
         route = self._routes.get((request.method, request.path))
@@ -104,7 +120,7 @@ class Simulator:
         parameters = dict(parse_qsl(request.query))
         latency = self.settings.latency_ms / 1000
         refused = tokens.refusal(parameters, self.settings)
-        if refused:  # the vendor says so under HTTP 200 (contract §1)
+        if refused:  # the vendor answers HTTP 200 then
             return json_answer({"status": 400, "error": refused}, after=latency)
         lifetime = self.settings.token_lifetime_seconds
         token = self._tokens.issue(parameters["customerId"], lifetime, time.time())
@@ -118,28 +134,30 @@ class Simulator:
         self.account.requests["send"] += 1
         self.account.calls_for[call.number] += is_authorized
         earlier_id = self.account.latest(call.number, self.settings.repeat_seconds, now)
-        fate = sending.decide(call, self.settings, self.account, now)
-        self.account.fates[fate.name] += 1
-        message = self.account.take(call.form, now) if fate.accepts else None
+        behaviour = sending.decide(call, self.settings, self.account, now)
+        self.account.behaviours[behaviour.name] += 1
+        message = self.account.accept(call.form, now) if behaviour.accepts else None
         if message:
             self._receipts.plan(message, self.settings, now)
-        return sending.answer(fate, message, earlier_id, self.settings)
+        return sending.answer(behaviour, message, earlier_id, self.settings)
 
     def _show_accepted(self, request: Request) -> Answer:
         return json_answer(self.account.accepted_as_json(dict(parse_qsl(request.query))))
-
-    def _show_requests(self, _: Request) -> Answer:
-        return json_answer(self.requests())
-
-    def _show_settings(self, _: Request) -> Answer:
-        return json_answer(asdict(self.settings))
 
     def _change(self, request: Request) -> Answer:
         try:
             self.settings = changed(self.settings, json.loads(request.body))
         except (SettingError, json.JSONDecodeError) as error:
             return json_answer({"error": str(error)}, 400)
-        return self._show_settings(request)
+        return json_answer(asdict(self.settings))
+
+    def _begin_outage(self, request: Request) -> Answer:
+        try:
+            seconds = float(json.loads(request.body)["seconds"])
+        except (KeyError, TypeError, ValueError):
+            return json_answer({"error": "seconds are missing"}, 400)
+        self.be_down(seconds)
+        return json_answer({"status": "down", "seconds": seconds})
 
     def _expire(self, _: Request) -> Answer:
         self.expire_tokens()
@@ -148,11 +166,3 @@ class Simulator:
     def _reset(self, _: Request) -> Answer:
         self.reset()
         return json_answer({"status": "reset"})
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from local.simulator.fates import BY_NAME
+from local.simulator.behaviours import BY_NAME
 
 S = TypeVar("S", "Settings", "ReceiptSettings")
 
@@ -41,16 +41,16 @@ class ReceiptSettings:
 class Settings:
     """Everything the simulator can be told. Times are seconds but for `latency_ms`.
 
-    `rates` maps names of `fates.FATES` to shares of the send calls; they hold for numbers whose end asks for
-    nothing. The same `seed` gives the same number's n-th call the same fate, whatever the order of the calls.
-    `credits`: accepted messages until 508, None for no end. `refuse_repeats`: a number that was accepted less
-    than `repeat_seconds` ago gets the 506 of the contract. `valid_tokens`: accepted without a token call, as
-    pasted from the console.
+    `rates` maps names of behaviours to shares of the send calls; they apply to numbers whose last digits ask for
+    nothing. The same `seed` treats the same number's n-th call in the same way, whatever the order of the calls.
+    `credits`: accepted messages until 508, None for no limit. `refuse_repeats`: a number that was accepted less
+    than `repeat_seconds` ago is answered 506. `valid_tokens`: accepted without a token call, as if pasted from the
+    console.
     """
 
     customer_id: str = "C-LOCAL"
     email: str = "dev@example.com"
-    password: str = "local-password"  # noqa: S105 - the made-up account of design §10
+    password: str = "local-password"  # noqa: S105 - made up
     latency_ms: float = 0.0
     seed: int = 0
     rates: dict[str, float] = field(default_factory=dict)
@@ -85,6 +85,6 @@ def _replaced(settings: S, changes: dict[str, Any]) -> S:
 def _check_rates(rates: dict[str, float]) -> None:
     unknown = rates.keys() - BY_NAME.keys()
     if unknown:
-        raise SettingError(f"unknown fates: {', '.join(sorted(unknown))}")
+        raise SettingError(f"unknown behaviours: {', '.join(sorted(unknown))}")
     if sum(rates.values()) > 1:
         raise SettingError("the rates add up to more than 1")

@@ -1,7 +1,4 @@
-"""CleverTap's side of the delivery reports (contracts/clevertap.md §4): strict about form, and moody on demand.
-
-`python -m local.sink --port 4020` starts it as a process of its own; `Sink` is the same in a test.
-"""
+"""CleverTap's callback for delivery reports (docs/contracts/clevertap.md): strict about form, and fails on demand."""
 
 from local.sink.server import Sink
 from local.sink.state import SinkSettings

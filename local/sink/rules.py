@@ -1,11 +1,11 @@
-"""What CleverTap demands of a callback (contracts/clevertap.md §4)."""
+"""What CleverTap demands of a callback (docs/contracts/clevertap.md)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-# At once; the contract marks the number as uncertain, so we hold ourselves to it.
+# In one call. CleverTap's documentation is not clear about the number, so the strict reading applies.
 MOST_ITEMS = 100
 
 FINAL_EVENTS = ("delivered", "failed")

@@ -1,34 +1,24 @@
-"""The sink's routes: the callback URL, and the controls of the tests."""
+"""The sink's routes: the callback URL, and controls for tests."""
 
 from __future__ import annotations
 
 import json
 import time
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local.http_message import Answer, Drop, Request, json_answer
-from local.http_server import HttpServer
+from local.http_server import Answer, Drop, HttpServer, Request, json_answer
 from local.sink.rules import faults_of, items_of
 from local.sink.state import REFUSALS, Received, SinkSettings, changed
 
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
-
-class Sink:
-    """A callback URL that keeps what it is told. In a test: `with Sink() as clevertap:`."""
+class Sink(HttpServer):
+    """CleverTap's callback URL: keeps what it receives. In a test: `with Sink() as clevertap:`."""
 
     def __init__(self, settings: SinkSettings | None = None, *, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__(self._handle, port=port, host=host)
         self.settings = settings or SinkSettings()
         self.received = Received()
-        self._server = HttpServer(self._handle, port=port, host=host)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return self._server.url
 
     @property
     def callback_url(self) -> str:
@@ -42,15 +32,6 @@ class Sink:
     def reset(self) -> None:
         """Forget what came and every change of settings."""
         self.settings, self.received = SinkSettings(), Received()
-
-    def start(self) -> Self:
-        """Listen. Raises PortTakenError."""
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop listening and cut connections."""
-        self._server.stop()
 
     def _handle(self, request: Request) -> Answer | Drop:
         match request.method, request.path:
@@ -76,20 +57,20 @@ class Sink:
 
     def _callback(self, request: Request) -> Answer | Drop:
         self.received.calls += 1
-        mood = self._mood()
-        if mood == "drop":
+        answer = self._next_answer()
+        if answer == "drop":
             return Drop()
-        if mood in REFUSALS:
-            return json_answer({"status": "fail", "processed": 0, "unprocessed": []}, REFUSALS[mood])
+        if answer in REFUSALS:
+            return json_answer({"status": "fail", "processed": 0, "unprocessed": []}, REFUSALS[answer])
         items, fault = items_of(request.body)
         if fault:
             self.received.invalid.append(fault)
             return json_answer({"status": "fail", "processed": 0, "unprocessed": [], "error": fault}, 400)
-        after = self.settings.slow_seconds if mood == "slow" else 0.0
-        return self._take(items, after, processes_all=mood != "partial")
+        after = self.settings.slow_seconds if answer == "slow" else 0.0
+        return self._process(items, after, processes_all=answer != "partial")
 
-    def _mood(self) -> str:
-        """The answer of this call; its `times` are used up one by one."""
+    def _next_answer(self) -> str:
+        """The answer of this call; each uses up one of the setting's `times`."""
         settings = self.settings
         if settings.times is None:
             return settings.answer
@@ -98,7 +79,7 @@ class Sink:
         self.settings = replace(settings, times=settings.times - 1)
         return settings.answer
 
-    def _take(self, items: list[dict[str, Any]], after: float, *, processes_all: bool) -> Answer:
+    def _process(self, items: list[dict[str, Any]], after: float, *, processes_all: bool) -> Answer:
         unprocessed = []
         for place, item in enumerate(items):
             fault = faults_of(item)
@@ -117,11 +98,3 @@ class Sink:
             200 if processed or not items else 400,
             after=after,
         )
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

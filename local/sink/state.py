@@ -1,4 +1,4 @@
-"""What the sink is told to do, and what it was told by the bridge."""
+"""What the sink is set to do, and what it has received."""
 
 from __future__ import annotations
 

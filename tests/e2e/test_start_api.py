@@ -41,7 +41,7 @@ def url(sam: Sam, world: World, artifacts: Path, tmp_path_factory: pytest.TempPa
         command = [sam.program, "local", "start-api", *how]
         api = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=output, stderr=subprocess.STDOUT)
     try:
-        ports.wait_until_open(port, api, patience=START_SECONDS)
+        ports.wait_until_open(port, api, timeout=START_SECONDS)
         yield f"http://127.0.0.1:{port}"
     except ports.StartError as error:
         pytest.fail(f"{error}\n{log.read_text()}")

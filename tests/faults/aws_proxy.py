@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from local.http_message import Answer, Drop, Request
-from local.http_server import HttpServer
+from local.http_server import Answer, Drop, HttpServer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

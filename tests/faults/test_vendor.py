@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.faults.world import CONCURRENCY, LET_THROUGH_BY_THE_BREAKER
 
-# What the simulator's fates mean for the message; contracts/message_central.md §2.
+# What the simulator's behaviours mean for the message (docs/contracts/message_central.md).
 WAITS = ("server_error", "rate_limited", "http_502", "http_503", "repeated", "repeated_200")
 REFUSED = ("bad_request", "bad_country", "duplicate", "daily_limit", "other")
 IN_DOUBT = ("drop", "drop_unsent", "garbage", "half", "empty", "no_code", "http_504", "http_500")
@@ -75,7 +75,7 @@ def test_a_vendor_that_takes_messages_and_drops_the_connection_leaves_in_doubt_w
         world.wait_until(rounds(world, 3))
         world.vendor.change(rates={})
     world.drain()
-    taken = world.vendor.account.fates["drop"]
+    taken = world.vendor.account.behaviours["drop"]
     # One probe in each round after the first.
     assert taken <= LET_THROUGH_BY_THE_BREAKER + len(world.proxy.delays)
     assert world.statuses()["unknown"] == taken
@@ -86,7 +86,7 @@ def test_one_answer_in_ten_lost_leaves_just_those_messages_in_doubt(world):
     world.vendor.change(rates={"drop": 0.1}, seed=world.random.random())
     world.campaign(200)
     world.drain()
-    taken = world.vendor.account.fates["drop"]
+    taken = world.vendor.account.behaviours["drop"]
     assert world.statuses()["unknown"] == taken
     world.judge("vendor loses one answer in ten", unknown_at_most=taken)
 
@@ -96,8 +96,8 @@ def test_a_vendor_that_does_everything_wrong_at_once_gets_each_message_at_most_o
     world.vendor.change(rates=rates, seed=world.random.random(), latency_ms=5)
     world.campaign(400)
     world.drain()
-    fates = world.vendor.account.fates
+    behaviours = world.vendor.account.behaviours
     statuses = world.statuses()
-    assert statuses["rejected"] == sum(fates[name] for name in REFUSED)
-    assert statuses["unknown"] == sum(fates[name] for name in IN_DOUBT)
+    assert statuses["rejected"] == sum(behaviours[name] for name in REFUSED)
+    assert statuses["unknown"] == sum(behaviours[name] for name in IN_DOUBT)
     world.judge("vendor does everything wrong", unknown_at_most=statuses["unknown"], may_be_rejected=True)

@@ -279,7 +279,7 @@ def test_more_events_than_workers_are_throttled(function):
     eventually(lambda: function.pids(busy=True))
 
     with pytest.raises(ThrottledError):
-        function.invoke({}, patience=0)
+        function.invoke({}, timeout=0)
     function.stop()
     busy.join()
 

@@ -3,16 +3,15 @@
 import json
 import re
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import urllib3
 
-from local.settings import SettingsError, from_environment
+from local.ports import StartError
+from local.settings import from_environment
 from local.simulator import Simulator
-from local.welcome import interpreter
 from tests.integration.test_local_run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +33,7 @@ def test_unless_told_it_listens_for_this_machine_alone():
 
 @pytest.mark.parametrize("host", ["localhost", "192.0.2.1", "::", "everywhere"])
 def test_another_address_is_refused(host):
-    with pytest.raises(SettingsError, match=f"HOST={host} is neither"):
+    with pytest.raises(StartError, match=f"HOST={host} is neither"):
         from_environment({"HOST": host})
 
 
@@ -45,7 +44,7 @@ def test_a_port_that_is_taken_on_another_address_is_named():
         port = str(taken.getsockname()[1])
 
         from_environment({"PORT": port}).check_ports()
-        with pytest.raises(SettingsError, match=f"port {port} is in use"):
+        with pytest.raises(StartError, match=f"port {port} is in use"):
             from_environment({"PORT": port, "HOST": "0.0.0.0"}).check_ports()
 
 
@@ -58,7 +57,7 @@ def test_a_server_for_everybody_is_called_by_an_address_that_works():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has more loopback addresses than one")
-def test_everything_is_reached_from_outside_and_the_outage_can_be_pasted(tmp_path):
+def test_everything_is_reached_from_outside(tmp_path):
     running = Run(tmp_path, HOST="0.0.0.0")
     try:
         running.wait_for("An outage")
@@ -67,28 +66,8 @@ def test_everything_is_reached_from_outside_and_the_outage_can_be_pasted(tmp_pat
         assert "host.docker.internal" in running.output
         assert f"http://127.0.0.1:{running.ports['PORT']}/sms" in running.output
         assert "0.0.0.0:" not in running.output, "no address that only works by accident"
-        pid, command = re.search(r"kill (\d+)\n\s+(\S+ -m local\.simulator .*)", running.output).groups()
-        subprocess.run(["kill", pid], check=True)
-        again = subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], cwd=ROOT, stdin=subprocess.DEVNULL)
-        try:
-            retries = urllib3.Retry(total=20, backoff_factor=0.1)
-            url = f"http://{FROM_OUTSIDE}:{running.ports['SIMULATOR_PORT']}/_simulator/settings"
-            shown = http.request("GET", url, retries=retries).json()
-            assert shown["receipts"]["failures"] == 0.05
-        finally:
-            again.terminate()
-            again.wait(10)
     finally:
         running.end()
-
-
-def test_the_interpreter_is_the_one_in_use(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
-    monkeypatch.setattr(sys, "executable", str(ROOT / ".venv" / "bin" / "python"))
-    assert interpreter() == ".venv/bin/python"
-    monkeypatch.setattr(sys, "executable", "/opt/python/bin/python3")
-    assert interpreter() == "/opt/python/bin/python3"
 
 
 def test_what_sam_gives_the_containers_is_where_make_run_listens():

@@ -74,9 +74,9 @@ def test_a_call_that_breaks_the_contract_is_refused(clevertap, body):
     assert clevertap.received.counts() == {"calls": 1, "events": 0, "by_event": {}, "invalid": 1, "duplicates": 0}
 
 
-@pytest.mark.parametrize(("mood", "status"), [("fail_400", 400), ("error_500", 500), ("unavailable_503", 503)])
-def test_it_refuses_as_often_as_it_is_told(clevertap, mood, status):
-    clevertap.change(answer=mood, times=1)
+@pytest.mark.parametrize(("answer", "status"), [("fail_400", 400), ("error_500", 500), ("unavailable_503", 503)])
+def test_it_refuses_as_often_as_it_is_told(clevertap, answer, status):
+    clevertap.change(answer=answer, times=1)
 
     assert [post(clevertap, call("delivered", DELIVERED)).status for _ in range(2)] == [status, 200]
     assert len(clevertap.received.events) == 1

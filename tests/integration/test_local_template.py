@@ -25,7 +25,6 @@ def resolver():
             "IsDev": {"Fn::Equals": [{"Ref": "Stage"}, "dev"]},
             "IsSmall": {"Fn::Equals": [{"Ref": "Size"}, "1"]},
         },
-        mappings={"Sizes": {"dev": {"memory": 128}}},
     )
 
 
@@ -36,27 +35,30 @@ def resolver():
         ({"Fn::GetAtt": ["Queue", "Arn"]}, "queue-arn"),
         ({"Fn::GetAtt": "Queue.Arn"}, "queue-arn"),
         ({"Fn::Sub": "${Stage}-${Queue.Arn}-${!Literal}"}, "dev-queue-arn-${Literal}"),
-        ({"Fn::Sub": ["${Name}/${Stage}", {"Name": {"Ref": "Size"}}]}, "3/dev"),
-        ({"Fn::Join": ["-", ["a", {"Ref": "Stage"}]]}, "a-dev"),
-        ({"Fn::Select": [1, {"Fn::Split": [",", "a,b"]}]}, "b"),
-        ({"Fn::FindInMap": ["Sizes", {"Ref": "Stage"}, "memory"]}, 128),
         ({"Fn::If": ["IsDev", "yes", "no"]}, "yes"),
         ({"Fn::If": ["IsSmall", "yes", "no"]}, "no"),
-        ({"Fn::And": [{"Condition": "IsDev"}, {"Fn::Not": [{"Condition": "IsSmall"}]}]}, True),
-        ({"Fn::Or": [{"Condition": "IsSmall"}, {"Condition": "IsDev"}]}, True),
+        ({"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "dev"]}]}, False),
         ({"a": {"Ref": "AWS::NoValue"}, "b": [{"Ref": "AWS::NoValue"}, 1]}, {"b": [1]}),
     ],
 )
-def test_a_function_of_cloudformation_is_worked_out(resolver, expression, value):
+def test_a_function_of_cloudformation_is_resolved(resolver, expression, value):
     assert resolver.resolve(expression) == value
 
 
 @pytest.mark.parametrize(
-    "expression",
-    [{"Ref": "Nobody"}, {"Fn::GetAtt": ["Queue", "Colour"]}, {"Fn::ImportValue": "x"}, {"Fn::If": ["Unknown", 1, 2]}],
+    ("expression", "name"),
+    [
+        ({"Ref": "Nobody"}, "Nobody"),
+        ({"Fn::GetAtt": ["Queue", "Colour"]}, r"Queue\.Colour"),
+        ({"Fn::ImportValue": "x"}, "Fn::ImportValue is not supported"),
+        ({"Fn::Or": [{"Condition": "IsDev"}]}, "Fn::Or is not supported"),
+        ({"Fn::Not": [{"Condition": "IsDev"}]}, "Condition is not supported"),
+        ({"Fn::Sub": ["${Name}", {"Name": "x"}]}, "Fn::Sub with a map"),
+        ({"Fn::If": ["Unknown", 1, 2]}, "Unknown"),
+    ],
 )
-def test_what_cannot_be_worked_out_is_named(resolver, expression):
-    with pytest.raises(TemplateError, match=r"Nobody|Queue.Colour|ImportValue|Unknown"):
+def test_what_cannot_be_resolved_is_named(resolver, expression, name):
+    with pytest.raises(TemplateError, match=name):
         resolver.resolve(expression)
 
 
@@ -79,7 +81,7 @@ def test_a_queue_has_its_visibility_timeout_and_its_dead_letters(stack):
 def test_a_function_has_its_own_variables_and_those_of_all(stack):
     dispatch = stack.functions["DispatchFunction"]
 
-    assert dispatch.handler == "dispatch.handler"
+    assert dispatch.handler.endswith("dispatch.handler")
     assert (dispatch.code / "bridge").is_dir()
     assert dispatch.environment["STACK_NAME"] == "local"
     assert dispatch.environment["DISPATCH_QUEUE_URL"] == stack.queues["DispatchQueue"].url

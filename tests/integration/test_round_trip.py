@@ -13,8 +13,7 @@ import pytest
 import urllib3
 
 from local.bridge import ACCOUNT, CREDENTIALS, Bridge, Options
-from local.http_message import Answer, Request
-from local.http_server import HttpServer
+from local.http_server import Answer, HttpServer, Request
 from local.ports import free_port
 from local.simulator import Settings, Simulator
 from local.simulator.receipt_plans import plans

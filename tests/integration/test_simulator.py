@@ -13,10 +13,9 @@ from urllib.parse import parse_qs
 import pytest
 import urllib3
 
-from local.http_message import Request, json_answer
-from local.http_server import HttpServer, PortTakenError
+from local.http_server import HttpServer, Request, json_answer
 from local.simulator import Simulator
-from local.simulator.fates import FATES
+from local.simulator.behaviours import BEHAVIOURS
 from local.simulator.guide import guide, suffixes
 from local.simulator.settings import SettingError
 
@@ -187,25 +186,25 @@ def test_a_token_from_the_console_is_accepted_without_a_token_call(vendor):
     assert send(vendor, token="pasted").status == 200
 
 
-@pytest.mark.parametrize("fate", [fate for fate in FATES if fate.suffix], ids=lambda fate: fate.name)
-def test_a_number_meets_what_its_end_asks_for(vendor, fate):
+@pytest.mark.parametrize("behaviour", [one for one in BEHAVIOURS if one.suffix], ids=lambda one: one.name)
+def test_a_number_is_treated_as_its_last_digits_ask_for(vendor, behaviour):
     vendor.change(slow_seconds=0.1, hang_seconds=0.1)
 
-    if fate.drops:
+    if behaviour.drops:
         with pytest.raises(urllib3.exceptions.ProtocolError):
-            send(vendor, f"98765{fate.suffix}")
+            send(vendor, f"98765{behaviour.suffix}")
     else:
-        answer = send(vendor, f"98765{fate.suffix}")
-        assert answer.status == fate.status
-        assert fate.raw is None or answer.data == fate.raw
-        assert fate.raw is not None or answer.json().get("responseCode") == fate.code
+        answer = send(vendor, f"98765{behaviour.suffix}")
+        assert answer.status == behaviour.status
+        assert behaviour.raw is None or answer.data == behaviour.raw
+        assert behaviour.raw is not None or answer.json().get("responseCode") == behaviour.code
 
-    assert [one.mobileNumber for one in vendor.accepted] == [f"98765{fate.suffix}"] * fate.accepts
+    assert [one.mobileNumber for one in vendor.accepted] == [f"98765{behaviour.suffix}"] * behaviour.accepts
 
 
-@pytest.mark.parametrize("fate", [fate for fate in FATES if fate.times], ids=lambda fate: fate.name)
-def test_a_passing_trouble_passes(vendor, fate):
-    first, second = send(vendor, f"98765{fate.suffix}"), send(vendor, f"98765{fate.suffix}")
+@pytest.mark.parametrize("behaviour", [one for one in BEHAVIOURS if one.times], ids=lambda one: one.name)
+def test_a_passing_trouble_passes(vendor, behaviour):
+    first, second = send(vendor, f"98765{behaviour.suffix}"), send(vendor, f"98765{behaviour.suffix}")
 
     assert first.data != second.data
     assert second.json()["responseCode"] == 200
@@ -238,7 +237,7 @@ def test_an_empty_wallet_refuses_everything_after(vendor):
     assert codes == [200, 200, 508, 508]
 
 
-def test_the_same_seed_gives_the_same_numbers_the_same_fates_in_any_order(vendor):
+def test_the_same_seed_gives_the_same_numbers_the_same_treatment_in_any_order(vendor):
     numbers = [f"98765432{n:02}" for n in range(40)]
 
     def outcomes(seed, order):
@@ -256,7 +255,7 @@ def test_a_setting_that_does_not_exist_is_refused(vendor):
     with pytest.raises(SettingError, match="no_such_thing"):
         vendor.change(no_such_thing=1)
 
-    answer = http.request("POST", f"{vendor.url}/_simulator/settings", json={"rates": {"no such fate": 1}})
+    answer = http.request("POST", f"{vendor.url}/_simulator/settings", json={"rates": {"no such behaviour": 1}})
     assert answer.status == 400
 
 
@@ -285,10 +284,33 @@ def test_an_outage_refuses_connections_and_loses_no_account(vendor):
     assert len(vendor.accepted) == 2
 
 
+def test_an_outage_of_some_time_can_be_asked_for(vendor):
+    http.request("POST", f"{vendor.url}/_simulator/outage", json={"seconds": 0.5})
+
+    eventually(lambda: not vendor.is_running)
+    with pytest.raises(urllib3.exceptions.NewConnectionError):
+        http.request("GET", vendor.url)
+    eventually(lambda: vendor.is_running)
+    assert send(vendor).status == 200
+
+
+def test_a_simulator_that_is_stopped_in_an_outage_does_not_come_back(vendor):
+    vendor.be_down(60)
+
+    vendor.stop()
+
+    assert not vendor.is_running
+    assert vendor._outage is None
+
+
+def test_an_outage_without_its_length_is_refused(vendor):
+    assert http.request("POST", f"{vendor.url}/_simulator/outage", json={}).status == 400
+
+
 def test_a_second_simulator_cannot_take_the_port_of_the_first(vendor):
     port = int(vendor.url.rpartition(":")[2])
 
-    with pytest.raises(PortTakenError, match=str(port)):
+    with pytest.raises(OSError, match=str(port)):
         Simulator(port=port).start()
 
 
@@ -299,7 +321,7 @@ def test_what_was_asked_is_counted(vendor):
     counts = http.request("GET", f"{vendor.url}/_simulator/requests").json()
 
     assert counts["requests"] == {"token": 2, "send": 2}
-    assert counts["fates"] == {"ok": 1, "bad_request": 1}
+    assert counts["behaviours"] == {"ok": 1, "bad_request": 1}
     assert counts["accepted"] == 1
 
 

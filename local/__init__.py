@@ -1,1 +1,1 @@
-"""The whole bridge on one machine: no AWS account, no Docker, no vendor (design §10)."""
+"""The whole bridge on one machine: no AWS account, no Docker, no vendor."""

@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def run(settings: RunSettings, running: ExitStack) -> None:
-    """Start everything and show what passes, until told to end. `running` then stops what was started."""
+    """Start everything and show what passes, until Ctrl-C. `running` then stops what was started."""
     start_neighbours(settings, running)
     options = Options(
         message_central_url=settings.message_central_url,

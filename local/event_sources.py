@@ -46,8 +46,8 @@ class QueueSource:
 class StreamSource:
     """A table's stream that feeds a function.
 
-    `window` in seconds; `retries` -1 for without end; `bisects`: a failed batch is halved; `failures_arn` is the
-    queue that is told of what was given up.
+    `window` in seconds; `retries` -1: no limit; `bisects`: a failed batch is halved; `failures_arn`: the queue for
+    what was given up.
     """
 
     arn: str

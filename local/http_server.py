@@ -116,7 +116,7 @@ class HttpServer(Service):
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self, started: Future[None]) -> None:
-        """Serve until told to stop; `asyncio.run` then cancels what is still under way."""
+        """Serve until `stop`; `asyncio.run` then cancels what is still under way."""
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = web.Server(self._answer, access_log=None, auto_decompress=False)
         try:

@@ -1,4 +1,4 @@
-"""Event filters of event sources: the part of EventBridge's patterns that the template uses (lists of exact values)."""
+"""Filters of event sources: the part of EventBridge's patterns that the template uses (lists of exact values)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class UnknownPatternError(ValueError):
-    """A filter uses something (`prefix`, `exists`, …) that is not played here."""
+    """A filter uses something (`prefix`, `exists`, …) that is not supported here."""
 
 
 def check_pattern(pattern: Any) -> None:
@@ -15,7 +15,7 @@ def check_pattern(pattern: Any) -> None:
         for part in pattern.values():
             check_pattern(part)
     elif not isinstance(pattern, list) or any(isinstance(value, dict | list) for value in pattern):
-        raise UnknownPatternError(f"filter with {pattern!r}: only lists of exact values are known here")
+        raise UnknownPatternError(f"filter with {pattern!r}: only lists of exact values are supported here")
 
 
 def matches(pattern: dict[str, Any], event: Any) -> bool:

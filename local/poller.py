@@ -1,4 +1,4 @@
-"""A thread that does the same thing again and again until it is stopped: what all pollers are."""
+"""A thread that polls something until it is stopped."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at something that was empty. Lambda looks at streams four times a second.
+# Seconds until something that was empty is polled again. Lambda polls streams four times a second.
 PAUSE = 0.25
 
 
 class Poller(ABC):
-    """Calls `poll` until `stop`. A failure of `poll` is shown, and it goes on."""
+    """Calls `poll` until `stop`. A failure of `poll` is logged, and polling goes on."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -22,7 +22,7 @@ class Poller(ABC):
 
     @abstractmethod
     def poll(self) -> bool:
-        """Do one round; whether there was something to do."""
+        """Do one round; True when there was something to do."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -33,7 +33,7 @@ class Poller(ABC):
         self.stopping.set()
 
     def join(self) -> None:
-        """Wait until the round it is in is over."""
+        """Wait for the end of the current round."""
         if self._thread.is_alive():
             self._thread.join()
 
@@ -42,7 +42,7 @@ class Poller(ABC):
             try:
                 found = self.poll()
             except Exception:
-                # Another poller may have been stopped first, and AWS with it: then this is no news.
+                # While everything stops, AWS may have stopped first: then a failure is expected.
                 if not self.stopping.is_set():
                     logger.exception("%s failed", self.name)
                 found = False

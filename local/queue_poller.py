@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What one ReceiveMessage or DeleteMessageBatch can hold.
+# The most messages in one ReceiveMessage or DeleteMessageBatch.
 SQS_BATCH = 10
 
 
@@ -111,14 +111,19 @@ def record(message: MessageTypeDef, queue_arn: str) -> dict[str, Any]:
 
 
 def failed_items(result: Any, messages: list[MessageTypeDef]) -> set[str]:
-    """The ids a handler reports as failed, with Lambda's rules: no answer is success, nonsense fails all.
+    """The ids of the messages that failed: all of them when the function's result is malformed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     everything = {message["MessageId"] for message in messages}
+    failed = reported_failures(result)
+    return everything if failed is None or failed - everything else failed
+
+
+def reported_failures(result: Any) -> set[str] | None:
+    """The ids that a function reports as failed; None when its result is malformed. Nothing reported: no failures."""
     try:
         failures = (result or {}).get("batchItemFailures") or []
-        failed = {failure["itemIdentifier"] for failure in failures}
+        return {failure["itemIdentifier"] for failure in failures}
     except (AttributeError, KeyError, TypeError):
-        return everything
-    return everything if failed - everything else failed
+        return None

@@ -73,7 +73,7 @@ class Screen(Poller):
             return
         self.statuses[key] = status
         if status != "sending":  # the claim; its outcome follows
-            self.console.print(line(row, datetime.now(UTC)))
+            self.console.print(line(row, datetime.now(UTC)), soft_wrap=True)
 
     def _show_totals(self) -> None:
         depth: Counter[str] = Counter()
@@ -81,7 +81,7 @@ class Screen(Poller):
             depth.update(self._depth(url))
         if depth.total():
             chunks = ", ".join(f"{count} {state}" for state, count in depth.items())
-            self.console.print(f"chunks: {chunks}; {self.summary()}")
+            self.console.print(f"chunks: {chunks}; {self.summary()}", soft_wrap=True)
 
     def _depth(self, url: str) -> dict[str, int]:
         counts = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

@@ -1,4 +1,4 @@
-"""Reading a table's stream from its start."""
+"""Reads a table's stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from local.aws import Aws
 
-# What one GetRecords can hold.
+# The most records of one GetRecords.
 GET_RECORDS_LIMIT = 1000
 
 
@@ -26,7 +26,7 @@ class StreamReader:
         )["ShardIterator"]
 
     def read(self, limit: int = GET_RECORDS_LIMIT) -> list[dict[str, Any]]:
-        """The next records, as a handler sees them; none when there is nothing new."""
+        """The next records, as a handler sees them; empty when there is nothing new."""
         answer = self._streams.get_records(ShardIterator=self._iterator, Limit=limit)
         self._iterator = answer["NextShardIterator"]
         return [self._record(record) for record in answer["Records"]]

@@ -1,4 +1,4 @@
-"""The event source mapping of a table's stream: filters, gathers, invokes, and stays at what failed."""
+"""The event source mapping of a table's stream: filters, collects, invokes, and repeats what failed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local.errors import FunctionError
 from local.patterns import matches
 from local.poller import PAUSE, Poller
+from local.queue_poller import reported_failures
 from local.stream import StreamReader
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class StreamPoller(Poller):
-    """Feeds a function from a stream, one batch after the other. What is given up goes to the failure queue."""
+    """Feeds a function from a stream, one batch after the other. What is given up is reported to the failure queue."""
 
     def __init__(self, aws: Aws, source: StreamSource, function: Function) -> None:
         super().__init__(f"poll stream of {source.table_name}")
@@ -87,7 +88,7 @@ class StreamPoller(Poller):
             self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(self._where(batch, attempts)))
 
     def _where(self, batch: list[dict[str, Any]], attempts: int) -> dict[str, Any]:
-        """What Lambda tells a failure destination: the place in the stream, not the records."""
+        """What Lambda sends to a failure destination: the place in the stream, not the records."""
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
         return {
             "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": attempts},
@@ -103,16 +104,12 @@ class StreamPoller(Poller):
 
 
 def unfinished(result: Any, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """From the first record the handler reports as failed on; nonsense is a failure of all.
+    """The records from the first that the function reports as failed; all when its result is malformed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
-    try:
-        failures = (result or {}).get("batchItemFailures") or []
-        failed = {failure["itemIdentifier"] for failure in failures}
-    except (AttributeError, KeyError, TypeError):
+    failed = reported_failures(result)
+    if failed is None:
         return batch
-    if not failed:
-        return []
     places = [place for place, one in enumerate(batch) if one["dynamodb"]["SequenceNumber"] in failed]
-    return batch[min(places, default=0) :]
+    return batch[min(places, default=0) :] if failed else []

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 ACCOUNT_ID = "123456789012"  # the account that moto plays
 REGION = "us-east-1"
+ARNS = {
+    "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/",
+    "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:",
+    "AWS::Serverless::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,16 @@ def _stack(name: str, document: dict[str, Any], resolver: Resolver, root: Path) 
 def _identities(
     stack_name: str, resources: Mapping[str, Any], endpoint: str
 ) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
-    """What `Ref` and `GetAtt` give for every resource."""
+    """What `Ref` and `GetAtt` give for every resource. The template fixes no names, so these are ours."""
     references: dict[str, Any] = {}
     attributes: dict[tuple[str, str], Any] = {}
     for logical_id, resource in resources.items():
-        references[logical_id], arn = _identity(stack_name, logical_id, resource["Type"], endpoint)
+        name, kind = f"{stack_name}-{logical_id}", resource["Type"]
+        references[logical_id] = f"{endpoint}/{ACCOUNT_ID}/{name}" if kind == "AWS::SQS::Queue" else name
+        arn = ARNS.get(kind, f"arn:aws:local:{REGION}:{ACCOUNT_ID}:") + name
         attributes[logical_id, "Arn"] = arn
         attributes[logical_id, "StreamArn"] = f"{arn}/stream/local"
-        attributes[logical_id, "QueueName"] = f"{stack_name}-{logical_id}"
+        attributes[logical_id, "QueueName"] = name
     return references, attributes
 
 
@@ -106,22 +113,8 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
 def _pseudo_parameters(stack_name: str) -> dict[str, Any]:
     return {
         "AWS::StackName": stack_name,
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{stack_name}/local",
         "AWS::AccountId": ACCOUNT_ID,
         "AWS::Region": REGION,
         "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com",
         "AWS::NoValue": NO_VALUE,
     }
-
-
-def _identity(stack_name: str, logical_id: str, kind: str, endpoint: str) -> tuple[str, str]:
-    """What `Ref` and `GetAtt Arn` give for a resource. Names of ours: none in the template is fixed."""
-    name = f"{stack_name}-{logical_id}"
-    service, path = {
-        "AWS::DynamoDB::Table": ("dynamodb", f"table/{name}"),
-        "AWS::SQS::Queue": ("sqs", name),
-        "AWS::Serverless::Function": ("lambda", f"function:{name}"),
-    }.get(kind, ("local", f"{kind}/{name}"))
-    reference = f"{endpoint}/{ACCOUNT_ID}/{name}" if kind == "AWS::SQS::Queue" else name
-    return reference, f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{path}"

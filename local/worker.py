@@ -1,7 +1,7 @@
 """`python -m local.worker <fd>`: one execution environment of a function, as a process.
 
-It imports the handler, then takes one event at a time over a connection that is apart from standard output, which
-is the function's own for its logs and metrics.
+It imports the handler, then receives one event at a time over a connection of its own: standard output is for the
+function's logs and metrics.
 """
 
 from __future__ import annotations
@@ -10,14 +10,34 @@ import importlib
 import json
 import os
 import sys
+import time
 import traceback
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from local.context import Context
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda gives a handler beside the event. `deadline` is in epoch seconds."""
+
+    aws_request_id: str
+    deadline: float
+    function_name: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    function_version: str = "$LATEST"
+    invoked_function_arn: str = field(default_factory=lambda: os.environ["LOCAL_FUNCTION_ARN"])
+    memory_limit_in_mb: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    log_group_name: str = "local"
+    log_stream_name: str = "local"
+    identity: None = None
+    client_context: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the worker is killed."""
+        return max(0, int((self.deadline - time.time()) * 1000))
 
 
 def main() -> None:
@@ -38,7 +58,7 @@ def main() -> None:
 
 
 def load(name: str) -> Callable[[Any, Context], Any]:
-    """The handler that `module.function` names."""
+    """The handler that `module.function` names; the module may have dots."""
     module, _, function = name.rpartition(".")
     handler: Callable[[Any, Context], Any] = getattr(importlib.import_module(module), function)
     return handler
@@ -49,7 +69,7 @@ def run(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> dict
     context = Context(request["requestId"], request["deadline"])
     try:
         return {"result": json.loads(json.dumps(handler(request["event"], context)))}
-    except Exception as error:  # noqa: BLE001 - this is the runtime: what a handler raises is its caller's to judge
+    except Exception as error:  # noqa: BLE001 - as Lambda's runtime: the caller decides what an exception means
         return {"error": describe(error)}
 
 

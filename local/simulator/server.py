@@ -60,7 +60,7 @@ class Simulator(HttpServer):
         self.settings = changed(self.settings, changes)
 
     def expire_tokens(self) -> None:
-        """Refuse every token given out so far with 401."""
+        """Answer 401 to every token issued so far."""
         self._tokens.expire()
 
     def reset(self) -> None:

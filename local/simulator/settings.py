@@ -39,7 +39,7 @@ class ReceiptSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the simulator can be told. Times are seconds but for `latency_ms`.
+    """Everything that can be set. Times are seconds but for `latency_ms`.
 
     `rates` maps names of behaviours to shares of the send calls; they apply to numbers whose last digits ask for
     nothing. The same `seed` treats the same number's n-th call in the same way, whatever the order of the calls.

@@ -37,7 +37,7 @@ def changed(settings: SinkSettings, changes: dict[str, Any]) -> SinkSettings:
 
 @dataclass(slots=True)
 class Received:
-    """What came so far. `invalid` holds a reason for each item or call that broke the contract."""
+    """What came so far. `invalid` holds a reason for each item or call that broke CleverTap's rules."""
 
     calls: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)

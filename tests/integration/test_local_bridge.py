@@ -39,6 +39,13 @@ Resources:
     Properties:
       VisibilityTimeout: 2
       RedrivePolicy: {deadLetterTargetArn: !GetAtt WorkDead.Arn, maxReceiveCount: 2}
+  UrgentWork: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 30}}
+  OtherTable:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: a, AttributeType: S}, {AttributeName: b, AttributeType: S}]
+      KeySchema: [{AttributeName: a, KeyType: HASH}, {AttributeName: b, KeyType: RANGE}]
   WorkDead: {Type: AWS::SQS::Queue, Properties: {}}
   StreamDead: {Type: AWS::SQS::Queue, Properties: {}}
   DoFunction:
@@ -53,12 +60,13 @@ Resources:
   WorkFunction:
     Type: AWS::Serverless::Function
     Properties:
-      Handler: app.work
+      Handler: package.handlers.work
       Timeout: 30
       Events:
         Work:
           Type: SQS
           Properties: {Queue: !GetAtt Work.Arn, BatchSize: 10, FunctionResponseTypes: [ReportBatchItemFailures]}
+        UrgentWork: {Type: SQS, Properties: {Queue: !GetAtt UrgentWork.Arn}}
   WatchFunction:
     Type: AWS::Serverless::Function
     Properties:
@@ -136,8 +144,9 @@ def watch(event, context):
 def bridge(tmp_path_factory):
     root = tmp_path_factory.mktemp("stand-in")
     (root / "template.yaml").write_text(TEMPLATE)
-    (root / "functions").mkdir()
+    (root / "functions" / "package").mkdir(parents=True)
     (root / "functions" / "app.py").write_text(APP)
+    (root / "functions" / "package" / "handlers.py").write_text("from app import work")
     options = Options("http://127.0.0.1:1", template=root / "template.yaml", logs=root)
     with Bridge(options) as running:
         yield running
@@ -167,8 +176,8 @@ def put(bridge, row_id, **more):
     bridge.aws.dynamodb().put_item(TableName=bridge.table, Item={"id": {"S": row_id}, **more})
 
 
-def queue_work(bridge, **body):
-    bridge.aws.sqs().send_message(QueueUrl=bridge.stack.queues["Work"].url, MessageBody=json.dumps(body))
+def queue_work(bridge, queue="Work", **body):
+    bridge.aws.sqs().send_message(QueueUrl=bridge.stack.queues[queue].url, MessageBody=json.dumps(body))
 
 
 def depth(bridge, queue):
@@ -373,6 +382,27 @@ def test_a_queued_message_is_worked_on_and_deleted(bridge):
     queue_work(bridge, id="plain")
 
     assert eventually(lambda: row(bridge, "plain"))["receives"] == {"S": "1"}
+
+
+def test_a_queue_does_not_wait_for_another_queue_of_its_function(bridge):
+    function = bridge.functions["WorkFunction"]
+    for nth in range(2):  # as many as that queue may have at work
+        queue_work(bridge, id=f"long {nth}", hangs=1)
+        eventually(lambda nth=nth: row(bridge, f"long {nth}/begun"))
+    queue_work(bridge, id="next")
+
+    queue_work(bridge, "UrgentWork", id="urgent")
+
+    assert eventually(lambda: row(bridge, "urgent"))["receives"] == {"S": "1"}
+    assert row(bridge, "next") is None
+    for pid in function.pids(busy=True):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_every_table_of_the_template_is_there(bridge):
+    tables = bridge.aws.dynamodb().list_tables()["TableNames"]
+
+    assert sorted(tables) == ["local-OtherTable", "local-SmsLogTable"]
 
 
 def test_only_what_failed_comes_back_after_the_visibility_timeout(bridge):

@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from bridge.breaker import THRESHOLD
-from bridge.delivery import CLOCK_SKEW_SECONDS
-from bridge.send_log import BATCH
 from local.function import Function
 from local.gateway import Gateway
 from local.queue_poller import QueuePoller, record
@@ -39,14 +36,18 @@ ACCOUNT = "TEST-ACCOUNT"
 API_KEY = "fault-api-key"
 SECRET = {"customerId": "C-LOCAL", "email": "dev@example.com", "password": "local-password", "apiKey": API_KEY}
 
+# What the bridge promises, in numbers of its own: a change there that breaks them has to be seen here.
 CONCURRENCY = 32  # SendConcurrency, the template's default
+BATCH = 25  # rows in one BatchWriteItem
+THRESHOLD = 10  # failures in a row that open the breaker
+CLOCK_SKEW_SECONDS = 5  # between two workers
 LEFT_BY_A_DEAD_WORKER = CONCURRENCY + BATCH
 """Messages that a worker may leave in doubt whenever it dies: those at the vendor, and one unwritten batch."""
 
 LET_THROUGH_BY_THE_BREAKER = CONCURRENCY + THRESHOLD - 1
 """Messages that a worker tries while the vendor answers none: those at the vendor, and what follows the first."""
 
-PATIENCE = 120  # seconds until a test gives up on something that is bound to happen
+TIMEOUT = 120  # seconds until a test gives up on something that is bound to happen
 
 http = urllib3.PoolManager(maxsize=32, retries=False, timeout=60)
 
@@ -85,7 +86,7 @@ class World:
         self._workers = workers
         queue = {"VisibilityTimeout": visibility, "RedrivePolicy": {"maxReceiveCount": receives}}
         self._overrides = {"DispatchQueue": queue, **(overrides or {})}
-        self._lifetime = str(dead_after - CLOCK_SKEW_SECONDS)
+        self._lifetime = str(dead_after - CLOCK_SKEW_SECONDS)  # WORKER_LIFETIME_SECONDS
         self._harms_log = harms_log
         self._numbers = count()
         self._posted: dict[Sms, None] = {}
@@ -249,10 +250,10 @@ class World:
 
     # ── Looking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def wait_until(self, happened: Callable[[], bool], patience: float = PATIENCE) -> None:
-        end = time.monotonic() + patience
+    def wait_until(self, happened: Callable[[], bool], timeout: float = TIMEOUT) -> None:
+        end = time.monotonic() + timeout
         while not happened():
-            assert time.monotonic() < end, f"waited {patience} s in vain; the log: {self.statuses()}"
+            assert time.monotonic() < end, f"waited {timeout} s in vain; the log: {self.statuses()}"
             time.sleep(0.1)
 
     def sleep(self, shortest: float, longest: float) -> None:

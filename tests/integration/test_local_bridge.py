@@ -16,9 +16,9 @@ from local.gateway_payload import InvalidAnswerError, answer_of
 from local.queue_poller import failed_items
 from local.stream_poller import unfinished
 
-PATIENCE = 60  # seconds until a test gives up on something that happens in another process
+TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
 
-http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
+http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
 
 TEMPLATE = """
 Parameters:
@@ -161,7 +161,7 @@ def function(bridge):
 
 
 def eventually(question):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (answer := question()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)

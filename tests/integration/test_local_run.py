@@ -13,7 +13,7 @@ import urllib3
 
 from local.ports import free_port, is_free
 
-PATIENCE = 60  # seconds until a test gives up on something that happens in another process
+TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
 ACCOUNT = {
     "account": "LOCAL-ACCOUNT",
     "customerId": "C-LOCAL",
@@ -22,7 +22,7 @@ ACCOUNT = {
     "Content-Type": "application/json",
 }
 
-http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
+http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
 
 PROGRAM = ("-m", "local")
 # Ctrl-C as soon as the screen's thread runs.
@@ -63,7 +63,7 @@ class Run:
         return f"http://127.0.0.1:{self.ports[name]}"
 
     def wait_for(self, text):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while text not in self.output:
             assert time.monotonic() < deadline, self.output
             time.sleep(0.05)
@@ -73,7 +73,7 @@ class Run:
         return self.wait()
 
     def wait(self):
-        status = self.process.wait(PATIENCE)
+        status = self.process.wait(TIMEOUT)
         self._reader.join()
         self.process.stdout.close()
         return status
@@ -98,7 +98,7 @@ def run(tmp_path):
 
 
 def eventually(question):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (answer := question()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)

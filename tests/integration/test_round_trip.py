@@ -22,12 +22,12 @@ from local.sink import Sink
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 60  # seconds until a test gives up on something that happens in another process
+TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
 OTHER, OTHER_KEY = "OTHER-ACCOUNT", "other-receipt-key"
 SENDERS = {ACCOUNT: "ONE", OTHER: "TWO"}
 FINAL = {"delivered", "undelivered", "rejected", "expired"}
 
-http = urllib3.PoolManager(retries=False, timeout=PATIENCE, maxsize=20)
+http = urllib3.PoolManager(retries=False, timeout=TIMEOUT, maxsize=20)
 
 
 class QuickQueues:
@@ -125,7 +125,7 @@ def world(running: World) -> World:
 
 
 def eventually(question: Callable[[], Any], told: Callable[[], Any] = lambda: "it never came") -> Any:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (answer := question()):
         assert time.monotonic() < deadline, told()
         time.sleep(0.3)

@@ -19,9 +19,9 @@ from local.simulator.behaviours import BEHAVIOURS
 from local.simulator.guide import guide, suffixes
 from local.simulator.settings import SettingError
 
-PATIENCE = 30  # seconds until a test gives up on something that happens in another thread
+TIMEOUT = 30  # seconds until a test gives up on something that happens in another thread
 
-http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
+http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def send(vendor, number="9876543210", token=None, **changes):
 
 
 def eventually(question):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (answer := question()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
@@ -408,5 +408,5 @@ def test_as_a_process_it_serves_until_it_is_told_to_end():
 
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
     assert answer.json()["latency_ms"] == 1

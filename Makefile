@@ -1,4 +1,4 @@
-# make run · test · check · faults · e2e · bench · build · validate · deploy · form · lock · clean
+# make run · unit · integration · test · check · faults · e2e · bench · build · validate · deploy · form · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -11,12 +11,18 @@ CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check faults e2e bench build deploy validate form lock clean
+.PHONY: run unit integration test check faults e2e bench build runtime quota deploy validate form lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
 
-test: $(READY) ## unit and integration tests
+unit: $(READY) ## what needs no process beside the tests, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(READY) ## what starts processes and opens sockets on this machine
+	$(BIN)/python -m pytest tests/integration
+
+test: $(READY) ## all that needs no containers: unit, integration
 	$(BIN)/python -m pytest
 
 check: $(READY) ## format, lint, types, template
@@ -31,11 +37,18 @@ faults: $(READY) ## killed workers, dead neighbours, lost answers: real processe
 bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench
 
-build: .venvs/sam/.ready ## what is deployed, with bytecode (needs python3.13, the functions' runtime)
+build: runtime .venvs/sam/.ready ## what is deployed, with bytecode (needs python3.13, the functions' runtime)
 	$(SAM) build
 
-deploy: build ## to AWS; guided the first time
+# Before SAM empties the last build.
+runtime:
+	@$(MAKE) --no-print-directory -s -C functions runtime
+
+deploy: quota build ## to AWS; guided the first time
 	@if grep -q parameter_overrides samconfig.toml; then $(SAM) deploy; else $(SAM) deploy --guided; fi
+
+quota: $(READY) ## whether the region is set and the account's concurrency quota is enough (FORCE=1: go on anyhow)
+	@$(BIN)/python scripts/check_quota.py $(if $(FORCE),--force)
 
 form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)
 	@$(BIN)/python scripts/clevertap_form.py --stack $(STACK) \
@@ -67,7 +80,7 @@ $(BENCH)/.ready: tests/bench/requirements.txt
 
 lock: ## pin the newest versions of all dependencies (needs uv)
 	cd functions && uv pip compile requirements.in --upgrade --universal --python-version 3.11 \
-	  --no-header --no-annotate -q -o requirements.txt
+	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
 	uv pip compile requirements-dev.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements-dev.txt
 	uv pip compile tests/bench/requirements.in --upgrade --universal --python-version 3.11 \

@@ -36,7 +36,7 @@ def build() -> Artifacts:
             ROOT / "functions",
             "build-AcceptFunction",
             f"ARTIFACTS_DIR={built}",
-            f"PYTHON={sys.executable}",
+            f"RUNTIME={sys.executable}",
             # What the functions are compared with makes clients of DynamoDB; the functions do not.
             "AWS_SERVICES=dynamodb secretsmanager sqs",
         ],

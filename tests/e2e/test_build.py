@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import Sam, build
+from tests.e2e.conftest import ROOT, Sam, build
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,11 @@ def test_every_module_has_bytecode_that_the_runtime_takes_without_a_look_at_the_
 
 
 def test_a_stack_trace_shows_where_a_file_is_in_lambda(artifact):
-    assert b"/var/task/accept.py" in next(artifact.glob("__pycache__/accept.*.pyc")).read_bytes()
+    assert b"/var/task/handlers/accept.py" in next(artifact.glob("handlers/__pycache__/accept.*.pyc")).read_bytes()
+
+
+def test_the_artifact_tells_its_version(artifact):
+    assert (artifact / "bridge/VERSION").read_text() == (ROOT / "functions/bridge/VERSION").read_text()
 
 
 def test_only_what_runs_is_shipped(artifact):

@@ -1,8 +1,10 @@
-"""Which AWS API calls a function's code can make, found by reading it.
+"""Which AWS API calls a function's code can make, and which variables it reads, found by reading it.
 
-From the door (`accept.py` …) every name that is used is followed to what has that name in the modules it imports: a
-function, or a method of a class that is made. A name may stand for more than was meant, never for less: a call may be
-listed that is never made, but none that is made is missing. (`getattr` with a built name would escape.)
+From the handler (`handlers/accept.py` …) every name that is used is followed to what has that name in the modules that
+are imported on the way: a function, or a method of a class that is made. Of `App` and `Settings`, whose members are
+named like much else, only those count that are asked of them. A name may stand for more than was meant, never for
+less: a call may be listed that is never made, but none that is made is missing. (`getattr` with a built name would
+escape.)
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SERVICES = ("dynamodb", "secretsmanager", "sqs")
@@ -23,27 +25,31 @@ SERVICES = ("dynamodb", "secretsmanager", "sqs")
 INDIRECT = {"SecretsProvider": "secretsmanager:GetSecretValue"}
 # IAM knows no action for the batch.
 SAME_PERMISSION = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+# Classes whose members count only where they are asked of an object that is called so (`self`: in the class itself).
+# `App.from_environment().accept` is asked of the class.
+CALLED = {"App": r"\bapp$|\bApp\b", "Settings": r"settings$|\bSettings\b"}
 
+Function = ast.FunctionDef
 Definition = ast.FunctionDef | ast.ClassDef
 
 
-def actions_of(door: Path) -> set[str]:
-    """The IAM actions that the code behind a door needs."""
-    nodes = [node for part in _reachable(door) for node in ast.walk(part)]
+def actions_of(handler: Path) -> set[str]:
+    """The IAM actions that the code behind a handler needs."""
+    nodes = [node for part in _reachable(handler) for node in ast.walk(part)]
     methods = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     direct = {action for method, action in _actions_by_method().items() if method in methods}
     return direct | {action for name, action in INDIRECT.items() if name in names}
 
 
-def variables_of(door: Path) -> set[str]:
-    """The environment variables without which the code behind a door does not run."""
+def variables_of(handler: Path) -> set[str]:
+    """The environment variables without which the code behind a handler does not run."""
     return {
         node.slice.value
-        for part in _reachable(door)
+        for part in _reachable(handler)
         for node in ast.walk(part)
         if isinstance(node, ast.Subscript)
-        and ast.unparse(node.value) == "os.environ"
+        and ast.unparse(node.value).endswith("environ")
         and isinstance(node.slice, ast.Constant)
         and isinstance(node.slice.value, str)
     }
@@ -76,46 +82,66 @@ def _actions_by_method() -> dict[str, str]:
     return found
 
 
-def _reachable(door: Path) -> list[ast.AST]:
-    """What can run behind a door: module bodies, functions whose names are used, methods of classes that are made."""
-    modules = [_parsed(path) for path in _imported(door)]
-    found = [part for module in modules for part in module.body if not isinstance(part, Definition)]
-    functions = [part for module in modules for part in module.body if isinstance(part, ast.FunctionDef)]
-    classes = [part for module in modules for part in module.body if isinstance(part, ast.ClassDef)]
-    handler = [part for part in functions if part.name == "handler"]
-    found += handler
+@cache
+def _reachable(handler: Path) -> list[ast.AST]:
+    """What can run behind a handler: module bodies, functions whose names are used, methods of classes that are made.
+
+    What a function imports is imported only when the function is reached.
+    """
+    root = handler.parent.parent
+    paths, found = [handler], _body(_parsed(handler))
+    found += [part for part in _parsed(handler).body if isinstance(part, Function) and part.name == "handler"]
     while True:
+        modules = [path for path in _imported(root, found) if path not in paths]
+        paths += modules
+        new = [part for path in modules for part in _body(_parsed(path))]
         used = {name for part in found for name in _names(part)}
-        parts: list[ast.AST] = [one for one in functions if one.name in used]
-        for one in classes:
-            if one.name in used:
-                parts += [
-                    part
-                    for part in one.body
-                    if not isinstance(part, ast.FunctionDef) or part.name in used or part.name.startswith("__")
-                ]
-        new = [part for part in parts if not any(part is known for known in found)]
-        if not new:
+        for module in map(_parsed, paths):
+            for one in module.body:
+                if isinstance(one, Definition) and one.name in used:
+                    new += _parts(one, used, found)
+        new = [part for part in new if not any(part is known for known in found)]
+        if not new and not modules:
             return found
         found += new
 
 
-def _imported(door: Path) -> list[Path]:
-    """The door's file and those of all our modules that it imports, and they."""
-    root = door.parent
-    found, waiting = [door], [door]
-    while waiting:
-        for name in _imports(_parsed(waiting.pop())):
+def _body(module: ast.Module) -> list[ast.AST]:
+    """What runs when a module is imported."""
+    return [part for part in module.body if not isinstance(part, Definition)]
+
+
+def _parts(definition: Definition, used: set[str], found: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What of a function or class that is used can run."""
+    if isinstance(definition, Function):
+        yield definition
+        return
+    if definition.name in CALLED:
+        own = [part for part in definition.body if any(part is known for known in found)]
+        used = {*_asked(found, re.compile(CALLED[definition.name])), *_asked(own, re.compile(r"^(self|cls)$"))}
+    for part in definition.body:
+        if not isinstance(part, Function) or part.name in used or part.name.startswith("__"):
+            yield part
+
+
+def _asked(parts: Iterable[ast.AST], of: re.Pattern[str]) -> Iterator[str]:
+    """The attributes that are asked of objects whose expression matches."""
+    for part in parts:
+        for node in ast.walk(part):
+            if isinstance(node, ast.Attribute) and of.search(ast.unparse(node.value)):
+                yield node.attr
+
+
+def _imported(root: Path, parts: Iterable[ast.AST]) -> Iterator[Path]:
+    """The files of our modules that are imported in parts of the code."""
+    for part in parts:
+        for name in _imports(part):
             stem = root.joinpath(*name.split("."))
-            for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-                if path.exists() and path not in found:
-                    found.append(path)
-                    waiting.append(path)
-    return found
+            yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists())
 
 
-def _imports(module: ast.Module) -> Iterator[str]:
-    for node in ast.walk(module):
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -149,9 +175,11 @@ class _Untyped(ast.NodeTransformer):
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
-    """Every name that is used; that it is imported is no use."""
+    """Every name that is used; that it is imported is no use, but for one that is imported under another name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             yield node.id
         elif isinstance(node, ast.Attribute):
             yield node.attr
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.name

@@ -15,7 +15,7 @@ import pytest
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
-OURS = {"bridge", "wiring"}
+OURS = {"bridge", "handlers"}
 POWERTOOLS = {
     "aws_lambda_powertools",
     "aws_lambda_powertools.exceptions",
@@ -36,9 +36,9 @@ OPTIONAL = {"certifi"}
 
 EVERYWHERE = {*OURS, *POWERTOOLS, *BOTO, *OTHERS, *OPTIONAL}
 IMPORTS = {
-    "accept": {*EVERYWHERE, "http_api", "phonenumbers"},
+    "accept": {*EVERYWHERE, "phonenumbers"},
     "dispatch": EVERYWHERE,
-    "receive": {*EVERYWHERE, "http_api", "phonenumbers"},
+    "receive": {*EVERYWHERE, "phonenumbers"},
     "report": EVERYWHERE,
 }
 
@@ -78,7 +78,9 @@ print((time.process_time() - begun) * 1_000)
 def run(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, str(FUNCTIONS), *arguments]
     environment = {
-        **os.environ,
+        **os.environ,  # of the unit tests
+        "CAMPAIGN_TABLE": "Campaigns",
+        "SINGLE_QUEUE_URL": "https://sqs.example/s",
         "RECEIPT_QUEUE_URL": "https://sqs.example/r",
         "REPORT_QUEUE_URL": "https://sqs.example/p",
     }
@@ -94,7 +96,7 @@ def short(module: str) -> str:
 
 
 def imported(function: str) -> set[str]:
-    modules = {short(module) for module in json.loads(run(PROGRAM, function))} - {function}
+    modules = {short(module) for module in json.loads(run(PROGRAM, f"handlers.{function}"))}
     return {name for name in modules if name not in sys.stdlib_module_names or name in DEAR}
 
 

@@ -1,4 +1,4 @@
-# make run · unit · integration · test · check · faults · e2e · bench · build · validate · deploy · form · lock · clean
+# make run · unit · integration · test · check · faults · e2e · bench · build · validate · quota · deploy · form · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICES = ("dynamodb", "secretsmanager", "sqs")
-# Calls that a library makes for us, by the name it is used under.
-INDIRECT = {"SecretsProvider": "secretsmanager:GetSecretValue"}
 # IAM knows no action for the batch.
 SAME_PERMISSION = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 # Classes whose members count only where they are asked of an object that is called so (`self`: in the class itself).
@@ -36,10 +34,10 @@ Definition = ast.FunctionDef | ast.ClassDef
 def actions_of(handler: Path) -> set[str]:
     """The IAM actions that the code behind a handler needs."""
     nodes = [node for part in _reachable(handler) for node in ast.walk(part)]
-    methods = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    direct = {action for method, action in _actions_by_method().items() if method in methods}
-    return direct | {action for name, action in INDIRECT.items() if name in names}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    # Called, or handed to what calls it.
+    methods = {one.attr for call in calls for one in (call.func, *call.args) if isinstance(one, ast.Attribute)}
+    return {action for method, action in _actions_by_method().items() if method in methods}
 
 
 def variables_of(handler: Path) -> set[str]:
@@ -99,7 +97,7 @@ def _reachable(handler: Path) -> list[ast.AST]:
         for module in map(_parsed, paths):
             for one in module.body:
                 if isinstance(one, Definition) and one.name in used:
-                    new += _parts(one, used, found)
+                    new += _parts(one, found)
         new = [part for part in new if not any(part is known for known in found)]
         if not new and not modules:
             return found
@@ -111,16 +109,17 @@ def _body(module: ast.Module) -> list[ast.AST]:
     return [part for part in module.body if not isinstance(part, Definition)]
 
 
-def _parts(definition: Definition, used: set[str], found: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """What of a function or class that is used can run."""
+def _parts(definition: Definition, found: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What of a function or class that is used can run. A method is only ever used as an attribute."""
     if isinstance(definition, Function):
         yield definition
         return
+    asked = {*_asked(found, re.compile(CALLED.get(definition.name, "")))}
     if definition.name in CALLED:
         own = [part for part in definition.body if any(part is known for known in found)]
-        used = {*_asked(found, re.compile(CALLED[definition.name])), *_asked(own, re.compile(r"^(self|cls)$"))}
+        asked.update(_asked(own, re.compile(r"^(self|cls)$")))
     for part in definition.body:
-        if not isinstance(part, Function) or part.name in used or part.name.startswith("__"):
+        if not isinstance(part, Function) or part.name in asked or part.name.startswith("__"):
             yield part
 
 

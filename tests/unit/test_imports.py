@@ -26,7 +26,6 @@ POWERTOOLS = {
     "aws_lambda_powertools.tracing",  # its shell alone: the tracing SDK would be aws_xray_sdk
     "aws_lambda_powertools.utilities",
     "aws_lambda_powertools.utilities.jmespath_utils",
-    "aws_lambda_powertools.utilities.parameters",
     "aws_lambda_powertools.warnings",
 }
 BOTO = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}

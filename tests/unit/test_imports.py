@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.environment import ENVIRONMENT
+
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 OURS = {"bridge", "handlers"}
@@ -76,13 +78,7 @@ print((time.process_time() - begun) * 1_000)
 
 def run(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, str(FUNCTIONS), *arguments]
-    environment = {
-        **os.environ,  # of the unit tests
-        "CAMPAIGN_TABLE": "Campaigns",
-        "SINGLE_QUEUE_URL": "https://sqs.example/s",
-        "RECEIPT_QUEUE_URL": "https://sqs.example/r",
-        "REPORT_QUEUE_URL": "https://sqs.example/p",
-    }
+    environment = {**os.environ, **ENVIRONMENT}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 

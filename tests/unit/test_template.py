@@ -176,20 +176,7 @@ def test_the_bench_reckons_with_the_templates_memory():
     assert [size * 1_024 for size in (cost.ACCEPT_GB, cost.DISPATCH_GB, cost.RECEIVE_GB, cost.REPORT_GB)] == megabytes
 
 
-# The template and the documents
-
-
-def test_the_documents_say_what_to_do_for_every_alarm_and_for_no_other():
-    text = (ROOT / "docs/operations.md").read_text()
-    alarms = re.search(r"^## Alarms$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert alarms, "docs/operations.md has no section '## Alarms'"
-    there = {key.removesuffix("Alarm") for key in checks.of_type(TEMPLATE, "AWS::CloudWatch::Alarm")}
-    assert set(re.findall(r"^### (\w+)$", alarms[1], re.MULTILINE)) == there
-
-
-def test_the_documents_name_every_parameter():
-    text = (ROOT / "docs/configuration.md").read_text()
-    assert [name for name in TEMPLATE["Parameters"] if f"| `{name}` |" not in text] == []
+# The artifact's version (that docs/ describes alarms and parameters is held by test_docs.py)
 
 
 def test_the_version_is_the_same_wherever_it_stands():

@@ -1,4 +1,4 @@
-# make run · unit · integration · test · check · faults · e2e · bench · build · validate · quota · deploy · form · lock · clean
+# make run · unit · integration · test · check · faults · e2e · bench · build · validate · quota · deploy · form · pictures · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run unit integration test check faults e2e bench build runtime quota deploy validate form lock clean
+.PHONY: run unit integration test check faults e2e bench build runtime quota deploy validate form pictures lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
@@ -53,6 +53,9 @@ quota: $(READY) ## whether the region is set and the account's concurrency quota
 form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)
 	@$(BIN)/python scripts/clevertap_form.py --stack $(STACK) \
 	  $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(SHOW_KEY),--show-key)
+
+pictures: $(READY) ## those of the README
+	$(BIN)/python -m scripts.picture_of_make_run docs/pictures/make_run.svg
 
 validate: .venvs/sam/.ready .venvs/checkov/.ready ## the template, by SAM and checkov
 	$(SAM) validate --lint --region us-east-1

@@ -84,13 +84,13 @@ def read_account(client: SecretsManagerClient, stack: str, account: str | None, 
     try:
         text = client.get_secret_value(SecretId=name)["SecretString"]
     except client.exceptions.ResourceNotFoundException as error:
-        raise FormError(f"There is no secret {name}: see 'add an account' in the README.") from error
+        raise FormError(f"There is no secret {name}: see 'Several accounts' in docs/deploy.md.") from error
     try:
         secret = json.loads(text)
     except ValueError:
         secret = None
     if not isinstance(secret, dict):
-        raise FormError(f"The secret {name} is no JSON object: see 'The secret' in the README.")
+        raise FormError(f"The secret {name} is no JSON object: see 'The secret' in docs/configuration.md.")
     return Deployed(
         endpoint=outputs["Endpoint"],
         account=account,

@@ -61,4 +61,4 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "leaks_on_purpose: shows that the watch sees leaks")
-    config.addinivalue_line("markers", "fault(id): shows what happens at this fault of docs/operations.md")
+    config.addinivalue_line("markers", "fault(id, ...): shows what happens at these faults of docs/operations.md")

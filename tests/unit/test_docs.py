@@ -1,0 +1,162 @@
+"""The documents: what they cite is there, what there is they describe, and they can be read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import documents
+from tests.documents import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCUMENTS = documents.documents()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+README_LINES = 150
+LINE = 140
+
+# Alarms that docs/operations.md describes ahead of the template. Empty once the template has them.
+ALARMS_AHEAD = {"GatewayAnswers", "KeysRefused", "TableRefused"}
+
+# Set it to True once no fault is without a test; then it stays.
+EVERY_FAULT_HAS_A_TEST = False
+
+by_name = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def alarms() -> set[str]:
+    resources = documents.template()["Resources"]
+    kind = "AWS::CloudWatch::Alarm"
+    return {name.removesuffix("Alarm") for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def described_alarms() -> dict[str, str]:
+    """What operations.md says of each alarm."""
+    parts = re.split(r"^### (\w+)$", documents.section(OPERATIONS, "Alarms"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def faults() -> set[str]:
+    return set(documents.rows(documents.section(OPERATIONS, "What happens when")))
+
+
+def marked_faults() -> set[str]:
+    marks = [
+        arguments
+        for path in documents.tracked("tests")
+        if path.suffix == ".py"
+        for arguments in re.findall(r"mark\.fault\(([^)]*)\)", documents.text_of(path))
+    ]
+    return {name for arguments in marks for name in re.findall(r'"([a-z0-9-]+)"', arguments)}
+
+
+# What is cited is there
+
+
+@by_name
+def test_a_link_leads_to_a_file_and_a_heading_of_the_repository(path: Path):
+    broken = []
+    for target in documents.links(documents.text_of(path)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        if not file.exists() or (anchor and anchor not in documents.anchors(documents.text_of(file))):
+            broken.append(target)
+    assert broken == []
+
+
+def test_a_document_that_is_cited_is_in_the_repository():
+    places = ("README.md", "CONTRIBUTING.md", "docs", "functions", "local", "scripts", "template.yaml", "tests")
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in documents.tracked(*places)
+        for name in re.findall(r"(?<![\w./*-])[\w./-]*\w\.md\b", documents.without_links(documents.text_of(path)))
+        if not ((ROOT / name).is_file() or (path.parent / name).is_file())
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("words", ["design" + " §", "contracts" + " §"])
+def test_nothing_cites_a_document_that_is_elsewhere(words):
+    assert [str(path.relative_to(ROOT)) for path in documents.tracked() if words in documents.text_of(path)] == []
+
+
+# They can be read
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
+@by_name
+def test_no_line_is_long(path: Path):
+    lines = documents.prose(documents.text_of(path))
+    assert [number for number, line in lines if len(line) > LINE and not line.startswith("|")] == []
+
+
+@by_name
+def test_a_document_begins_with_its_title_and_has_no_heading_twice(path: Path):
+    headings = [line for _, line in documents.prose(documents.text_of(path)) if re.match("#+ ", line)]
+    if path.name != "CHANGELOG.md":  # each version has its "Added"
+        assert len(headings) == len(set(headings))
+    assert headings[0].startswith("# ")
+
+
+# They describe what there is
+
+
+def test_each_alarm_has_a_section_that_says_what_to_do_and_no_other_has():
+    described = described_alarms()
+    assert set(described) == alarms() | ALARMS_AHEAD
+    assert not alarms() & ALARMS_AHEAD, "it is in the template: take it out of ALARMS_AHEAD"
+    lines = ("| goes on |", "| means |", "| do |", "| faults |")
+    assert [name for name, text in described.items() if not all(line in text for line in lines)] == []
+
+
+def test_an_alarm_names_faults_that_there_are():
+    named = {
+        fault
+        for text in described_alarms().values()
+        for line in re.findall(r"^\| faults \|(.*)\|$", text, re.MULTILINE)
+        for fault in re.findall(r"`([^`]+)`", line)
+    }
+    assert named - faults() == set()
+
+
+def test_each_parameter_has_a_row_with_its_default():
+    described = documents.rows(documents.section(CONFIGURATION, "The stack's parameters"))
+    parameters = documents.template()["Parameters"]
+    assert described.keys() == parameters.keys()
+    wrong = {
+        name: described[name][0]
+        for name, parameter in parameters.items()
+        if not described[name][0].strip("`").replace(",", "").startswith(str(parameter.get("Default", "")))
+    }
+    assert wrong == {}
+
+
+def test_each_output_that_documents_name_is_one_of_the_template():
+    named = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"output\s+`(\w+)`", documents.text_of(path))
+        if name != "AccountId"
+    }
+    assert named - documents.template()["Outputs"].keys() == set()
+
+
+# Faults
+
+
+def test_a_test_names_faults_that_operations_describes():
+    assert marked_faults() - faults() == set()
+
+
+@pytest.mark.skipif(not EVERY_FAULT_HAS_A_TEST, reason="tests get their marks one after the other")
+def test_each_fault_is_played_by_a_test():
+    assert faults() - marked_faults() == set()

@@ -106,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     target = Path(arguments[0])
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     with tempfile.TemporaryDirectory() as logs, _running(logs) as program:
-        program.wait("An outage of Message Central", START_SECONDS)
+        program.wait("What became of them", START_SECONDS)
         _show(console, "$ make run")
         _show(console, *_places(program.lines))
         for example in [*examples((ROOT / "README.md").read_text()), _batch()]:

@@ -156,3 +156,18 @@ def test_a_test_names_faults_that_operations_describes():
 @pytest.mark.skipif(not EVERY_FAULT_HAS_A_TEST, reason="tests get their marks one after the other")
 def test_each_fault_is_played_by_a_test():
     assert faults() - marked_faults() == set()
+
+
+# Log lines
+
+
+def test_each_log_line_is_explained():
+    explained = documents.section(OPERATIONS, "Log lines")
+    logged = {
+        text
+        for path in documents.tracked("functions")
+        for text in re.findall(r'logger\.(?:info|warning|error)\(\s*f?"([^"]+)"', documents.text_of(path))
+    }
+    assert logged
+    patterns = {text: "`" + re.sub(r"\\{\w+\\}", r"\\w+", re.escape(text)) + "`" for text in logged}
+    assert [text for text, pattern in patterns.items() if not re.search(pattern, explained)] == []

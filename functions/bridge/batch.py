@@ -156,7 +156,7 @@ class Batch:
             deal.stop()
             for line in lines:
                 self._leave(line)
-            self._collect_late(deal)
+            self._collect_late()
         finally:
             deal.close()  # else the threads would go on sending for a worker that has failed
         for line in lines:
@@ -233,11 +233,10 @@ class Batch:
             self._unfinished.pop(job)
             self.postpone(job.message, job.leftovers, cause, wait)
 
-    def _collect_late(self, deal: Deal) -> None:
+    def _collect_late(self) -> None:
         """What is under way when time is over. A call ends by its deadline: what has not ended soon after is stuck."""
         self._take_until(self.sending.before(-GRACE_SECONDS))
         for job in list(self._unfinished):
-            deal.give_up(job)
             self._end(job, self._given_up(job))
         self._flush()
 
@@ -259,8 +258,6 @@ class Batch:
         if ended is None:
             return
         job, result = ended
-        if job not in self._unfinished:
-            return  # given up meanwhile
         if isinstance(result, SendResult):
             self._end(job, result)
         elif isinstance(result, Exception):

@@ -139,8 +139,8 @@ class Deal:
             return None
 
     def end(self, job: Job, outcome: Outcome | None) -> None:
-        """A job has ended. After it was given up that says nothing any more: breaker and throttle are at work for a
-        later invocation.
+        """A job has ended. After everything was closed that says nothing any more: breaker and throttle are at work
+        for a later invocation.
         """
         with self._changed:
             line = self._begun.pop(job, None)
@@ -156,13 +156,6 @@ class Deal:
                 guard.breaker.note_probe(works=works)
             self._changed.notify_all()
 
-    def give_up(self, job: Job) -> None:
-        """A job did not end in time."""
-        with self._changed:
-            line = self._begun.pop(job, None)
-            if line and line.guard:
-                line.guard.note_stuck(job)
-
     def stop(self) -> None:
         """Nothing begins any more."""
         with self._changed:
@@ -173,5 +166,8 @@ class Deal:
     def close(self) -> None:
         """Everything is over, whatever still runs."""
         self.stop()
-        for job in list(self._begun):
-            self.give_up(job)
+        with self._changed:
+            for job, line in self._begun.items():
+                if line.guard:
+                    line.guard.note_stuck(job)
+            self._begun.clear()

@@ -162,8 +162,8 @@ def test_every_message_of_a_batch_ends_in_one_event(world: World):
     shuffled = {"delay_seconds": 1, "spread_seconds": 2, "failures": 0.2, "duplicates": 0.2, "intermediate": 0.3}
     world.vendor.change(seed=4, receipts={"url": world.bridge.receipts_url, "contradictions": 0.2, **shuffled})
     messages = world.messages(120)
-    refused = [one | {"to": f"91888{n}99400"} for n, one in enumerate(world.messages(10, 500), 10_000 // 100)]
-    early = [one | {"to": f"91888{n}98008"} for n, one in enumerate(world.messages(5, 600), 10_000 // 100)]
+    refused = [one | {"to": f"9188{n}99400"} for n, one in enumerate(world.messages(10, 500), 10_000 // 100)]
+    early = [one | {"to": f"9188{n}98008"} for n, one in enumerate(world.messages(5, 600), 10_000 // 100)]
     unreadable = [one | {"to": "no number"} for one in world.messages(1, 700)]
     everything = messages + refused + early + unreadable
 

@@ -200,26 +200,30 @@ def test_no_more_is_unrecorded_than_one_batch_and_what_is_at_the_vendor():
 
 
 def test_outcomes_do_not_wait_for_a_full_batch_while_messages_go_on_ending(bridge: Bridge):
-    # One message ends every 0.2 s, so that the thread that records is never idle for long.
-    ended, written = threading.Semaphore(1), []
+    # One message ends every 0.2 s, and the next result is always there when one has been taken.
+    ahead, written = threading.Condition(), []
 
     class Results(list[SendResult]):
         def append(self, result: SendResult) -> None:
             super().append(result)
-            ended.release()
+            two_further_on = min(len(self) + 2, BATCH - 1)  # then the next has ended
+            with ahead:
+                assert ahead.wait_for(lambda: len(bridge.vendor.tried) >= two_further_on, PATIENCE)
+            bridge.clock.sleep(0.2)
+            written.append(bridge.dynamodb.statuses().count("sent"))
 
-    def meanwhile() -> None:
-        assert ended.acquire(timeout=PATIENCE)
-        bridge.clock.sleep(0.2)
-        written.append(bridge.dynamodb.statuses().count("sent"))
-
-    bridge.vendor.meanwhile = meanwhile
+    bridge.vendor.around = lambda _point: _notify(ahead)
     batch = batch_of(bridge, [message(n) for n in range(BATCH - 1)], left())
     batch.results = Results()
 
     batch.run()
 
     assert all(count >= n - 4 for n, count in enumerate(written))
+
+
+def _notify(condition: threading.Condition) -> None:
+    with condition:
+        condition.notify_all()
 
 
 def test_outcomes_that_cannot_be_written_are_left_over_with_their_chunk(bridge: Bridge):

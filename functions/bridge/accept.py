@@ -108,7 +108,7 @@ class Acceptor:
         return result
 
     def _look(self, account: Account) -> None:
-        """Read the account's breaker, unless that was done just now. Probing is left to dispatch: nobody waits there."""
+        """Read the account's breaker, unless that was done just now. Probing is left to dispatch."""
         now = self._clock()
         if now >= self._looked_at.get(account.id, 0.0) + LOOK_SECONDS:
             self._looked_at[account.id] = now
@@ -164,9 +164,9 @@ class Acceptor:
         by_result: dict[Queued, list[Rejection]] = {queued: [] for queued in Queued}
         for part, queued in parts:
             by_result[queued] += [not_queued(message, next(places)) for message in part.messages]
-        report = bool(by_result[Queued.YES])  # else CleverTap is told by a 503
+        # Not yet to be reported: where all are lost, CleverTap is told by a 503.
         doubtful = by_result[Queued.IN_DOUBT]
-        cancelled = self._canceller.cancel(doubtful, account.id, invocation.deadline, report=report)
+        cancelled = self._canceller.cancel(doubtful, account.id, invocation.deadline, report=False)
         lost = by_result[Queued.NO] + cancelled.rejections
         if len(lost) == len(messages):
             raise NothingAccepted("the queue could not be reached")
@@ -178,14 +178,13 @@ class Acceptor:
         """Write rejections to the log, or else to the queue, from where they are written later."""
         invocation.metrics.add_status(account.id, Status.REJECTED, len(rejections))
         invocation.metrics.failures.update(item.failure for item in rejections)
-        now = self._clock()
-        rows = [self._log.rejection_row(item, account.id, now, report=report) for item in rejections]
+        rows = [self._log.rejection_row(item, account.id, report=report) for item in rejections]
         # The queue needs some time, too, if there is enough for both.
         deadline = invocation.deadline
         until = deadline.before(CALL_SECONDS) if deadline.allows(2 * CALL_SECONDS) else deadline
         unwritten = self._log.record(rows, until).unwritten
         if unwritten:
-            leftovers = Leftovers(Chunk(account.id, now, 0, [], request=invocation.id), rows=unwritten)
+            leftovers = Leftovers(Chunk(account.id, self._clock(), 0, [], request=invocation.id), rows=unwritten)
             [parts] = self._queue.put(leftovers.chunks(), deadline)
             self._note_unrecorded(parts, invocation)
 

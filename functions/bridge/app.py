@@ -78,7 +78,7 @@ class App:
         from bridge.cancel import Canceller
 
         engine = self._engine(1, SINGLE_FAILURES)
-        return Acceptor(engine, Canceller(engine.log, self._clock), self._chunk_queue(), self._clock)
+        return Acceptor(engine, Canceller(engine.log), self._chunk_queue(), self._clock)
 
     @cached_property
     def dispatch(self) -> Dispatcher:

@@ -68,21 +68,36 @@ class Breaker:
 
     def look(self, *, may_probe: bool) -> None:
         """Read the shared state; with `may_probe` reserve the probe where it is due."""
-        reserve: Callable[[str, BreakerState, BreakerState], bool] = self._shared.reserve
+        known, now = self._state, self._clock()
+        reserve: Callable[[BreakerState, BreakerState], bool] = partial(self._shared.reserve, self._account)
         try:
-            state = self._shared.read(self._account)
+            known = self._shared.read(self._account)
         except LogUnavailable as error:
-            logger.warning("this worker decides alone whether to send", account=self._account, reason=str(error))
-            state, reserve = self._state, _alone
-        now = self._clock()
-        mode = Mode.ALL if state is None else Mode.NONE
-        if state and may_probe and state.probe_at <= now * 1_000:
-            then = BreakerState.due(now, state.level, state.probes + 1, state.losses)
-            if reserve(self._account, state, then):
-                state, mode = then, Mode.PROBE if state.level is Level.OPEN else Mode.SOME
+            self._say_alone(error)
+            reserve = _alone
+        state, mode = known, Mode.ALL if known is None else Mode.NONE
+        if known and may_probe and known.is_due(now):
+            then = BreakerState.due(now, known.level, known.probes + 1, known.losses)
+            if self._reserve(reserve, known, then):
+                state, mode = then, Mode.PROBE if known.level is Level.OPEN else Mode.SOME
+            elif self._state and not self._state.is_due(now):
+                state = self._state
         with self._lock:
             self._state = state
             self._begin(mode, FEW)
+
+    def _reserve(
+        self, reserve: Callable[[BreakerState, BreakerState], bool], known: BreakerState, then: BreakerState
+    ) -> bool:
+        try:
+            return reserve(known, then)
+        except LogUnavailable as error:
+            # It can be read and not written. A probe harms nobody: this worker keeps to its own interval.
+            self._say_alone(error)
+            return self._state is None or self._state.is_due(self._clock())
+
+    def _say_alone(self, error: LogUnavailable) -> None:
+        logger.warning("this worker decides alone whether to send", account=self._account, reason=str(error))
 
     def wait(self) -> float:
         """Seconds until the vendor may be probed next."""
@@ -133,8 +148,11 @@ class Breaker:
         """Tell the other workers what has changed."""
         with self._lock:
             publish, self._unpublished = self._unpublished, None
-        if publish:
-            publish()
+        try:
+            if publish:
+                publish()
+        except LogUnavailable as error:
+            self._say_alone(error)
 
     def _note_taken(self) -> None:
         self._out -= 1
@@ -167,6 +185,6 @@ class Breaker:
             self._failing.clear()  # what failed before says nothing of the time after an outage
 
 
-def _alone(_account: str, _seen: BreakerState, _then: BreakerState) -> bool:
+def _alone(_seen: BreakerState, _then: BreakerState) -> bool:
     """The table does not answer, so nobody can be asked: each worker probes for itself."""
     return True

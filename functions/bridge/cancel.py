@@ -13,7 +13,7 @@ from bridge.message import Failure, Rejection
 from bridge.telemetry import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from bridge.log.log import Log
     from bridge.log.row import Row
@@ -36,14 +36,12 @@ class Cancelled:
 class Canceller:
     """Cancels messages."""
 
-    def __init__(self, log: Log, clock: Callable[[], float]) -> None:
-        """`clock` gives epoch seconds."""
+    def __init__(self, log: Log) -> None:
         self._log = log
-        self._clock = clock
 
     def cancel(self, doubtful: Sequence[Rejection], account: str, deadline: Deadline, *, report: bool) -> Cancelled:
         """Reject messages in the log; with `report` CleverTap is told of each."""
-        rows = [self._log.rejection_row(item, account, self._clock(), report=report) for item in doubtful]
+        rows = [self._log.rejection_row(item, account, report=report) for item in doubtful]
         recorded = self._log.record(rows, deadline)
         if recorded.unwritten:
             count = len(recorded.unwritten)
@@ -69,6 +67,7 @@ def not_queued(message: Message, index: int) -> Rejection:
         message_id=message.message_id,
         failure=Failure.NOT_QUEUED,
         reason=NOT_QUEUED,
+        accepted_at=message.accepted_at,
         text=message.text,
         campaign_id=message.campaign_id,
         unsent_claims=message.unsent_claims,

@@ -91,14 +91,14 @@ class Dispatcher:
         return self._clock() - accepted_at > self._validity
 
     def _give_back(self, everything: Sequence[Leftovers], deadline: Deadline) -> None:
-        """Queue all leftovers. Where SQS refuses, the chunk comes again as it was, without what was learned since."""
+        """Queue all leftovers. A chunk that fails comes again as it was, without the unsent claims learned since."""
         chunks = [(leftovers, *entry) for leftovers in everything for entry in leftovers.chunks()]
         results = self._queue.put([(chunk, delay) for _, chunk, delay in chunks], deadline)
         for (leftovers, _, _), parts in zip(chunks, results, strict=True):
-            for part, queued in parts:
-                if queued is not Queued.YES:
-                    leftovers.failed = True
-                    self._release(part.messages, deadline)
+            leftovers.failed |= any(queued is not Queued.YES for _, queued in parts)
+        for leftovers in everything:
+            if leftovers.failed:
+                self._release(leftovers.waiting(), deadline)
 
     def _release(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """Let messages be claimed again though they will come without their unsent claims."""

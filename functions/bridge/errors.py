@@ -61,7 +61,11 @@ class UnknownAccount(AccountError):
 
 
 class AccountUnavailable(AccountError):
-    """Secrets Manager did not answer, and the secret is not in memory."""
+    """Secrets Manager gave no secret, and it is not in memory. `refused`: it will not do so until a person mends it."""
+
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
 
 
 class Misconfigured(AccountError):

@@ -57,6 +57,10 @@ class Leftovers:
             wait = self._delay(cause) if cause in DELAYS else times.backoff(self.chunk.attempts + 1, self.fraction)
         self._add(message, wait, self.chunk.attempts + 1)
 
+    def waiting(self) -> list[Message]:
+        """The messages that have to wait."""
+        return [message for messages in self.messages.values() for message in messages]
+
     def chunks(self) -> list[tuple[Chunk, int]]:
         """What is left as new chunks, each with its delay in seconds.
 

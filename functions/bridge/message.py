@@ -112,7 +112,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that cannot become a message. `index` is its place in the request, from 0.
+    """A record that cannot become a message. `index` is its place in the request, from 0, and `accepted_at` when that
+    came, in epoch seconds.
 
     `recipient` and `message_id` are the key of its row in the log: what CleverTap gave, as far as it can be a key.
     """
@@ -122,6 +123,7 @@ class Rejection:
     message_id: str
     failure: Failure
     reason: str
+    accepted_at: float
     text: str = ""
     campaign_id: str | None = None
     unsent_claims: Sequence[str] = ()

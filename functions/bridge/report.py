@@ -49,17 +49,21 @@ def final_event(change: Change, now: float) -> Event | None:
     if not change.new:
         return None
     row = Row.from_item(change.new)
+    if not row.account.strip():
+        raise ValueError("no account")
     ends = row.status in FINAL and not _ended_before(change.old, row)
     return event_of(row, now) if row.report and ends else None
 
 
 def _ended_before(old: Mapping[str, Any], row: Row) -> bool:
-    """Whether the row's request had come to its end before this change. A request that was accepted later has its own.
+    """Whether this end of the row's request was there before, and to be told. A request that was accepted later has an
+    end of its own.
 
     The image is not read as a row: a person who mends a malformed row leaves one behind.
     """
     status, accepted_at = (old.get(name, {}).get("S") for name in ("status", "acceptedAt"))
-    return status in FINAL and accepted_at == row.accepted_at
+    untold = old.get("report") == {"BOOL": False}
+    return status in FINAL and accepted_at == row.accepted_at and not untold
 
 
 class Reporter:

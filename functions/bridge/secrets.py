@@ -13,12 +13,13 @@ from bridge.account import KEYS, PLACEHOLDER, SHORTEST_KEY, Account, account_of
 from bridge.clevertap.credentials import ACCOUNT_ID
 from bridge.documents import json_object
 from bridge.errors import AccountUnavailable, Misconfigured, NotAuthenticated, UnknownAccount
-from bridge.retry import AwsError, error_code
+from bridge.retry import AwsError, error_code, passing
 from bridge.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from bridge.clevertap.credentials import Credentials
@@ -71,6 +72,10 @@ class _Known:
     secret: _Secret | None = None
     read_at: float = 0.0
     next_read: float = 0.0
+    fault: str = ""
+    """Why the last look-up brought nothing: AWS's code."""
+    refused: bool = False
+    """Whether the next one will not do better."""
 
 
 @dataclass(slots=True)
@@ -101,7 +106,8 @@ class _Record:
         if known.state is _State.UNKNOWN:
             raise UnknownAccount(f"account {self.account} has no secret")
         if known.secret is None or (known.state is _State.SILENT and now - known.read_at >= STALE_SECONDS):
-            raise AccountUnavailable(f"the secret of account {self.account} cannot be read: no answer")
+            text = f"the secret of account {self.account} cannot be read: {known.fault}"
+            raise AccountUnavailable(text, refused=known.refused)
         return known.secret
 
 
@@ -217,19 +223,26 @@ class Secrets:
         try:
             answer = self._client.get_secret_value(SecretId=f"{self._stack}/{record.account}")
         except AwsError as error:
-            self._note_failure(record, error_code(error), now)
+            self._note_failure(record, error, now)
         else:
             secret = _secret_of(record.account, answer.get("SecretString", ""))
             record.found = True
             record.known = _Known(_State.FOUND, secret, now, now + CACHE_SECONDS)
 
     @staticmethod
-    def _note_failure(record: _Record, code: str, now: float) -> None:
+    def _note_failure(record: _Record, error: ClientError | BotoCoreError, now: float) -> None:
+        code = error_code(error)
         if code in _GONE:
             record.known = _Known(_State.UNKNOWN, next_read=now + UNKNOWN_SECONDS)
         else:
             # Asked again at once, every request would wait for the timeout.
-            record.known = replace(record.known, state=_State.SILENT, next_read=now + SILENT_SECONDS)
+            record.known = replace(
+                record.known,
+                state=_State.SILENT,
+                next_read=now + SILENT_SECONDS,
+                fault=code,
+                refused=not passing(error),
+            )
             logger.warning("secret not read: asked again in half a minute", account=record.account, code=code)
         record.forget_at = record.known.next_read
 

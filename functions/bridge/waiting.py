@@ -29,5 +29,5 @@ def note_unusable(error: AccountError, account_id: str, invocation: Invocation, 
     """
     logger.error(f"{waiting} wait for their account", account=account_id, reason=str(error))
     # Secrets Manager's silence mends itself.
-    if not isinstance(error, AccountUnavailable):
+    if not isinstance(error, AccountUnavailable) or error.refused:
         invocation.metrics.add(account_id, "AccountMisconfigured")

@@ -61,7 +61,7 @@ def test_a_message_as_on_clevertaps_page_is_sent(invoke, world):
     answer = invoke("AcceptFunction", "single.json")
     (row,) = world.rows(SINGLE)
     assert (answer.status, answer.body["status"]) == (200, "sent")
-    assert (row["status"], row["messageId"]) == ("sent", answer.body["messageId"])
+    assert (row["status"], row["messageId"]) == ("sent", f"LOCAL-ACCOUNT/{answer.body['messageId']}")
     assert row["verificationId"] == answer.body["verificationId"]
     assert world.sent_to(SINGLE) == ["Welcome"]
 
@@ -104,9 +104,13 @@ def test_a_receipt_settles_its_message(invoke, world):
     world.put(
         {
             "recipient": {"S": RECEIPT},
-            "messageId": {"S": "e2e-receipt"},
+            "messageId": {"S": "LOCAL-ACCOUNT/e2e-receipt"},
             "account": {"S": "LOCAL-ACCOUNT"},
             "status": {"S": "sent"},
+            "acceptedAt": {"S": "2026-11-22T10:00:00.000Z"},
+            "claimedAt": {"S": "2026-11-22T10:00:00.200Z"},
+            "attempts": {"N": "1"},
+            "expiresAt": {"N": "4070908800"},
             "claimedBy": {"S": "e2e"},
             "verificationId": {"S": "20"},
             "report": {"BOOL": False},

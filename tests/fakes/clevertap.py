@@ -96,3 +96,30 @@ class _Transport(HttpTransport):
         if self.clevertap.seconds > allowed:
             raise MaybeSent("no answer in time")
         return self.clevertap.take(self.base_url + path, body)
+
+
+# The documentation, copied out.
+CODES = {str(code) for code in [*range(900, 911), *range(912, 921)]}
+KEYS = {"delivered": {"ts", "meta", "description"}, "failed": {"ts", "meta", "description", "code"}}
+
+
+def judge(posted: Any) -> None:
+    """Hold what is posted against the documented shape, types included."""
+    assert type(posted) is list
+    assert posted
+    assert sum(len(call["data"]) for call in posted) <= 100
+    for call in posted:
+        assert {*call} == {"event", "data"}
+        assert type(call["data"]) is list
+        assert call["data"]
+        for item in call["data"]:
+            assert {*item} == KEYS[call["event"]]
+            assert type(item["ts"]) is int
+            assert 1_000_000_000 <= item["ts"] < 10_000_000_000, "seconds, not milliseconds"
+            assert type(item["meta"]) is str
+            assert item["meta"]
+            assert type(item["description"]) is str
+            assert item["description"]
+            if call["event"] == "failed":
+                assert type(item["code"]) is str
+                assert item["code"] in CODES

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.log.row import Row
 from tests.fakes.expressions import Expression, Item, invalid
 from tests.fakes.faults import Neighbour, client_error
+from tests.fakes.values import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,9 +36,9 @@ class FakeDynamoDB(Neighbour):
         """The log's items."""
         return self.tables[LOG]
 
-    def row(self, key: Key) -> Row | None:
-        """One row of the log."""
-        item = self.items.get(key)
+    def row(self, key: Key, account: str = ACCOUNT_ID) -> Row | None:
+        """One row of the log, by its recipient and message id."""
+        item = self.items.get((key[0], f"{account}/{key[1]}"))
         return None if item is None else Row.from_item(item)
 
     def rows(self) -> list[Row]:

@@ -22,7 +22,7 @@ from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.environment import ENVIRONMENT
 from tests.fakes.secrets_manager import FakeSecretsManager
 from tests.fakes.sqs import FakeSQS
-from tests.fakes.values import ACCOUNT_ID, API_KEY, START, message, secret
+from tests.fakes.values import ACCOUNT_ID, API_KEY, START, account, message, secret
 from tests.fakes.vendor import FakeTransport, FakeVendor
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LIFETIME = float(ENVIRONMENT["WORKER_LIFETIME_SECONDS"])
 VALIDITY = 86_400.0
+ACCEPT_SECONDS = 13.5
+"""Of an invocation of accept: its timeout less the time to answer."""
 KEY_HEADERS = {"account": ACCOUNT_ID, "x-api-key": API_KEY}
 
 
@@ -84,6 +86,11 @@ class Bridge(Fakes):
     def dispatch(self, *chunks: Chunk, seconds: float = 59.0, worker: str = "worker") -> list[bool]:
         """Work off chunks; tells for each whether it is done."""
         return self.dispatcher.dispatch(chunks, self.invocation(seconds, worker))
+
+    def accept(self, *records: Any) -> dict[str, Any]:
+        """What CleverTap is told of records."""
+        body = json.dumps(records).encode()
+        return self.acceptor.accept(body, account(), self.invocation(ACCEPT_SECONDS, "request")).body
 
     def counts(self) -> dict[str, int]:
         """What was counted, without the zeros."""

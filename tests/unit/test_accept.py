@@ -114,6 +114,7 @@ def test_without_an_answer_of_the_vendors_it_is_unknown_and_not_queued(bridge: B
     assert bridge.sqs.entries == []
 
 
+@pytest.mark.fault("vendor-down")
 def test_what_is_not_taken_now_is_queued_as_its_second_attempt(bridge: Bridge):
     bridge.vendor.script.append(verdicts.BUSY)
 
@@ -134,6 +135,7 @@ def test_the_vendors_own_wait_is_the_delay(bridge: Bridge):
     assert [entry.delay for entry in bridge.sqs.entries] == [60]
 
 
+@pytest.mark.fault("posted-twice")
 @pytest.mark.parametrize("before", ["sent", "rejected", "unknown", "delivered", "undelivered", "expired", "sending"])
 def test_a_message_posted_again_is_a_duplicate(bridge: Bridge, before: str):
     lay(bridge, before)
@@ -150,6 +152,7 @@ def test_a_message_that_was_retrying_is_sent_by_a_second_post(bridge: Bridge):
     assert post_one(bridge)["status"] == "sent"
 
 
+@pytest.mark.fault("table-hangs", "answer-lost")
 @pytest.mark.parametrize("fault", [*NOT_APPLIED, *APPLIED])
 def test_when_the_log_does_not_answer_a_message_is_queued_unsent(bridge: Bridge, fault: Fault):
     bridge.dynamodb.fail("put_item", *silence(fault))
@@ -162,6 +165,7 @@ def test_when_the_log_does_not_answer_a_message_is_queued_unsent(bridge: Bridge,
     assert status(bridge) == "sent"
 
 
+@pytest.mark.fault("outcome-unwritten")
 @pytest.mark.parametrize("outcome", [verdicts.SENT, verdicts.LOST, verdicts.BAD_NUMBER])
 @pytest.mark.parametrize("fault", [UNREACHED, LOST_AFTER, DENIED])
 def test_an_outcome_that_cannot_be_written_is_written_later(bridge: Bridge, outcome: Outcome, fault: Fault):
@@ -176,6 +180,7 @@ def test_an_outcome_that_cannot_be_written_is_written_later(bridge: Bridge, outc
     assert status(bridge) == outcome.status.value
 
 
+@pytest.mark.fault("queue-refuses")
 def test_when_neither_vendor_nor_queue_can_be_reached_nothing_is_accepted_and_nothing_will_be_sent(bridge: Bridge):
     bridge.vendor.script.append(verdicts.UNREACHED)
     bridge.sqs.down("send_message_batch", LOST_AFTER)
@@ -191,6 +196,7 @@ def test_when_neither_vendor_nor_queue_can_be_reached_nothing_is_accepted_and_no
     assert bridge.dynamodb.rows()[0].report is False
 
 
+@pytest.mark.fault("queue-in-doubt")
 @pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER])
 @pytest.mark.parametrize("outage", ["vendor", "log"])
 def test_a_doubt_about_the_queue_is_no_promise_that_it_has_the_message(bridge: Bridge, fault: Fault, outage: str):
@@ -275,7 +281,7 @@ def test_an_outage_of_one_account_does_not_pause_another(bridge: Bridge):
     assert post_one(bridge, id="OTHER")["status"] == "sent"
 
 
-@pytest.mark.fault("table-throttled")
+@pytest.mark.fault("table-hangs")
 def test_while_the_log_does_not_answer_the_next_messages_do_not_wait_for_it(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_BEFORE))
     post_one(bridge, 1)
@@ -323,7 +329,7 @@ def test_a_call_that_does_not_end_is_unknown_even_without_the_queue(bridge: Brid
         assert post_one(bridge) == told("unknown"), "a 5xx would make CleverTap send it by another way"
 
 
-@pytest.mark.fault("dns-hangs")
+@pytest.mark.fault("name-lookup-hangs")
 def test_a_call_that_hangs_before_anything_was_written_is_given_up_and_sent_later(bridge: Bridge):
     go = threading.Event()
 
@@ -342,6 +348,7 @@ def test_a_call_that_hangs_before_anything_was_written_is_given_up_and_sent_late
     assert bridge.vendor.sent == {KEY: 1}
 
 
+@pytest.mark.fault("accept-killed")
 def test_a_crash_is_no_answer(bridge: Bridge):
     bridge.vendor.script.append(Crash())
 
@@ -421,6 +428,7 @@ def test_where_all_are_rejected_the_answer_tells_it_and_no_report_is_due(bridge:
     assert bridge.sqs.entries == []
 
 
+@pytest.mark.fault("queue-refuses-part")
 def test_what_sqs_refuses_for_good_is_rejected_with_904_at_its_place(bridge: Bridge):
     bridge.sqs.refused.extend([{1}, {0}, {0}])
 
@@ -435,6 +443,7 @@ def test_what_sqs_refuses_for_good_is_rejected_with_904_at_its_place(bridge: Bri
     assert bridge.dynamodb.row((number(150), message_id(150))).report is True
 
 
+@pytest.mark.fault("queue-refuses", "queue-in-doubt")
 @pytest.mark.parametrize("fault", [*NOT_APPLIED, *APPLIED])
 def test_where_nothing_could_be_queued_nothing_is_accepted_and_nothing_will_be_sent(bridge: Bridge, fault: Fault):
     bridge.sqs.down("send_message_batch", fault)
@@ -447,6 +456,7 @@ def test_where_nothing_could_be_queued_nothing_is_accepted_and_nothing_will_be_s
     assert bridge.vendor.sent == {}
 
 
+@pytest.mark.fault("queue-in-doubt")
 def test_however_long_sqs_takes_to_leave_a_batch_in_doubt_there_is_time_to_cancel_it(bridge: Bridge):
     bridge.sqs.down("send_message_batch", LOST_AFTER)
     bridge.sqs.around = lambda point: (
@@ -463,6 +473,7 @@ def test_however_long_sqs_takes_to_leave_a_batch_in_doubt_there_is_time_to_cance
     assert bridge.vendor.sent == {}
 
 
+@pytest.mark.fault("queue-in-doubt")
 def test_a_chunk_in_doubt_that_a_worker_has_already_sent_was_accepted(bridge: Bridge):
     # The queue took the chunk, and its answer was lost; a worker is quicker than our second call.
     def work(point: str) -> None:
@@ -479,6 +490,24 @@ def test_a_chunk_in_doubt_that_a_worker_has_already_sent_was_accepted(bridge: Br
 
     sent = {key[1] for key in bridge.vendor.sent}
     assert not sent & told, "CleverTap was told that these were not taken, and they were sent"
+
+
+@pytest.mark.fault("queue-in-doubt")
+def test_where_a_part_of_a_batch_in_doubt_was_sent_the_rest_is_reported_as_failed(bridge: Bridge):
+    # Of two chunks in doubt a worker is quick with one: the answer is a 200, so no 503 tells of the other's messages.
+    def work(point: str) -> None:
+        if point == "after send_message_batch":
+            bridge.dispatch(decode(bridge.sqs.entries[0].body))
+
+    bridge.sqs.around = work
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+
+    answer = post_many(bridge, 150)
+
+    assert (answer["accepted"], len(answer["rejected"])) == (100, 50)
+    rejected = [row for row in bridge.dynamodb.rows() if row.status == "rejected"]
+    assert len(rejected) == 50
+    assert all(row.report for row in rejected)
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, LOST_AFTER])

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bridge.account import KEYS, LOGIN, PLACEHOLDER, SHORTEST_KEY, Account, account_of
+from bridge.account import KEYS, LOGIN, PLACEHOLDER, SHORTEST_KEY, account_of
 from bridge.errors import Misconfigured
 from tests.fakes.values import ACCOUNT_ID, AUTH_TOKEN, PASSWORD, account, secret
-
-OPTIONAL = ("senderId", "country", "messageType", "entityId", "authToken", "receiptKey", "callbackUrl", "apiKey")
 
 
 def faulty(fields: dict[str, str]) -> str:
@@ -86,13 +79,3 @@ def test_half_a_character_is_named_and_does_not_break_every_later_call(field: st
 def test_an_account_keeps_its_secrets_out_of_its_repr():
     assert PASSWORD not in repr(account(auth_token=AUTH_TOKEN))
     assert AUTH_TOKEN not in repr(account(auth_token=AUTH_TOKEN))
-
-
-@given(st.dictionaries(st.sampled_from([*LOGIN, *OPTIONAL]), st.text(min_size=1).map(str.strip).filter(bool)))
-def test_whatever_fields_there_are_make_an_account_or_a_fault(fields: dict[str, Any]):
-    try:
-        held = account_of(ACCOUNT_ID, fields)
-    except Misconfigured:
-        return
-    assert isinstance(held, Account)
-    json.dumps([held.customer_id, held.email, held.password], ensure_ascii=False).encode()

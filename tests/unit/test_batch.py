@@ -151,7 +151,7 @@ def test_each_message_has_one_result_whatever_becomes_of_it_on_many_threads():
     assert sorted(kept + recorded) == sorted(m.message_id for m in messages)
 
 
-@pytest.mark.fault("one-account-slow")
+@pytest.mark.fault("account-slow")
 def test_accounts_have_their_turns(bridge: Bridge):
     accounts = ["A"] * 6 + ["B"] * 3
     messages = [message(n, account=owner) for n, owner in enumerate(accounts)]
@@ -430,6 +430,7 @@ def test_a_worker_sends_until_there_is_just_time_to_record_and_give_back(bridge:
     assert batch.sending.remaining() == pytest.approx(sending)
 
 
+@pytest.mark.fault("out-of-time")
 def test_what_was_not_begun_in_time_waits_for_nothing(bridge: Bridge):
     bridge.vendor.meanwhile = lambda: bridge.clock.sleep(33)
     leftovers = left()
@@ -442,6 +443,7 @@ def test_what_was_not_begun_in_time_waits_for_nothing(bridge: Bridge):
     assert bridge.metrics.causes == {Cause.NO_TIME: 2}
 
 
+@pytest.mark.fault("answer-late")
 def test_an_answer_that_came_while_the_table_was_slow_is_used(monkeypatch: pytest.MonkeyPatch):
     # While the first outcome is being written time runs out; the second message's answer is there by then.
     monkeypatch.setattr(module, "FLUSH_SECONDS", 0.01)
@@ -471,7 +473,7 @@ def test_an_answer_that_came_while_the_table_was_slow_is_used(monkeypatch: pytes
     assert bridge.counts() == {"MessagesSent": 2}
 
 
-@pytest.mark.fault("dns-hangs")
+@pytest.mark.fault("name-lookup-hangs")
 def test_an_attempt_that_hangs_before_anything_was_written_is_revoked_and_never_sends(bridge: Bridge, gate: Gate):
     bridge.vendor.before_writing = gate.hang
     leftovers = left()
@@ -557,6 +559,7 @@ def test_an_expiry_that_hangs_is_tried_again(bridge: Bridge, gate: Gate):
 # Our own faults
 
 
+@pytest.mark.fault("bug")
 def test_a_fault_of_ours_fails_its_own_chunk_alone(bridge: Bridge, capsys: pytest.CaptureFixture[str]):
     bridge.vendor.script.append(RuntimeError("opensesame"))
     bad, good = left(), left()
@@ -608,6 +611,7 @@ def test_a_batch_that_fails_while_it_records_leaves_no_thread_that_goes_on_sendi
     assert len(bridge.vendor.tried) <= 2
 
 
+@pytest.mark.fault("answer-lost")
 def test_a_message_whose_claim_may_stand_is_sent_from_what_is_left(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
     leftovers = left()
@@ -617,3 +621,12 @@ def test_a_message_whose_claim_may_stand_is_sent_from_what_is_left(bridge: Bridg
     run(bridge, again.messages)
 
     assert bridge.dynamodb.statuses() == ["sent"]
+
+
+def test_a_batch_with_fewer_messages_than_the_few_closes_the_breaker_for_all(bridge: Bridge):
+    breaker = _half_opened(bridge, Level.HALF_OPEN)
+
+    run(bridge, [message(n) for n in range(2)])
+
+    assert breaker.mode is Mode.ALL
+    assert SharedBreaker(CAMPAIGNS, bridge.dynamodb).read(ACCOUNT_ID) is None  # type: ignore[arg-type]

@@ -87,6 +87,7 @@ def test_dlt_ids_go_together_or_not_at_all(world: World, template: str | None, e
     assert ("templateId" in world.transport.send_calls[0]) is ("entityId" in world.transport.send_calls[0])
 
 
+@pytest.mark.fault("vendor-down")
 def test_a_request_that_surely_was_not_sent_waits(world: World):
     world.transport.sends.append(NOT_SENT)
 
@@ -94,6 +95,7 @@ def test_a_request_that_surely_was_not_sent_waits(world: World):
     assert not world.permit.written
 
 
+@pytest.mark.fault("vendor-drops", "vendor-hangs")
 def test_a_request_without_a_response_may_have_been_sent_and_is_not_repeated(world: World):
     world.transport.sends.append(MAYBE_SENT)
 
@@ -125,6 +127,7 @@ def test_a_permit_revoked_while_a_refused_token_is_renewed_sends_nothing_more(wo
     assert len(world.transport.send_calls) == 2
 
 
+@pytest.mark.fault("token-expired")
 @pytest.mark.parametrize("refusal", [answer(401), page(403), answer(200, 401), answer(400, 403)])
 def test_a_refused_token_is_renewed_once_and_the_message_sent_with_the_new_one(world: World, refusal: Any):
     world.send()
@@ -142,6 +145,7 @@ def test_a_refused_token_is_renewed_once_and_the_message_sent_with_the_new_one(w
     ]
 
 
+@pytest.mark.fault("credentials-refused")
 def test_a_token_refused_twice_holds_the_message_back_with_an_alarm(world: World):
     world.send()
     world.clock.sleep(60)
@@ -154,6 +158,7 @@ def test_a_token_refused_twice_holds_the_message_back_with_an_alarm(world: World
     assert len(world.transport.token_calls) == 2
 
 
+@pytest.mark.fault("credentials-refused")
 def test_a_wrong_password_holds_messages_back_and_sends_none(world: World):
     world.transport.token = answer(status=400, error="password is wrong")
 

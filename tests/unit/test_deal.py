@@ -109,14 +109,14 @@ def test_no_jobs_are_none_at_once(table: Table):
     assert table.deal().take() is None
 
 
-@pytest.mark.fault("one-account-slow")
+@pytest.mark.fault("account-slow")
 def test_accounts_have_their_turns(table: Table):
     deal = table.deal(table.line(3, "A"), table.line(3, "B"))
 
     assert [begin(deal).message.account for _ in range(6)] == ["A", "B"] * 3
 
 
-@pytest.mark.fault("one-account-slow")
+@pytest.mark.fault("account-slow")
 def test_an_account_that_may_not_begin_is_passed_over(table: Table):
     deal = table.deal(table.line(3, "A", places=1), table.line(3, "B"))
 

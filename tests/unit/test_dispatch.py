@@ -16,7 +16,7 @@ from bridge.leftovers import DELAYS
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts
 from bridge.send import CLOCK_SKEW_SECONDS
-from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED, Crash, silence
+from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED, Crash, Fault, silence
 from tests.fakes.values import ACCOUNT_ID, START, message, secret
 from tests.unit.harness import LIFETIME, Bridge, chunk, queued
 
@@ -66,6 +66,7 @@ def test_no_chunks_are_no_work(bridge: Bridge):
     assert dispatch(bridge) == []
 
 
+@pytest.mark.fault("chunk-twice")
 def test_a_chunk_that_comes_again_sends_nothing_again(bridge: Bridge):
     dispatch(bridge, chunk())
 
@@ -141,6 +142,7 @@ def test_retries_are_queued_after_their_outcomes_are_recorded(bridge: Bridge):
     assert {*seen} == {"retrying"}
 
 
+@pytest.mark.fault("retry-unqueued")
 def test_a_chunk_whose_leftovers_cannot_be_queued_is_delivered_again(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.BUSY, verdicts.SENT])
     bridge.sqs.down("send_message_batch", UNREACHED)
@@ -171,6 +173,7 @@ def test_an_ending_that_is_final_does_not_go_back(bridge: Bridge):
 # When the log does not answer
 
 
+@pytest.mark.fault("outcome-unwritten")
 def test_outcomes_that_cannot_be_written_travel_on_in_the_queue(bridge: Bridge):
     # The claims are written, then the table is silent.
     bridge.dynamodb.down("batch_write_item", LOST_BEFORE)
@@ -198,6 +201,7 @@ def test_carried_outcomes_that_still_cannot_be_written_travel_on(bridge: Bridge)
     assert carried.outcomes == rows
 
 
+@pytest.mark.fault("answer-lost")
 def test_messages_whose_claim_has_no_answer_are_retried_under_the_claim(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_AFTER), *silence(LOST_BEFORE))
 
@@ -374,7 +378,7 @@ def test_one_accounts_outage_does_not_hold_another_back(bridge: Bridge):
     assert bridge.counts()["MessagesSent"] == 50
 
 
-@pytest.mark.fault("one-account-slow")
+@pytest.mark.fault("account-slow")
 def test_work_is_dealt_out_in_turn_between_accounts(bridge: Bridge):
     add_account(bridge)
 
@@ -396,7 +400,7 @@ def test_a_table_that_refuses_claims_fails_the_chunk_and_is_counted(bridge: Brid
     assert bridge.sqs.entries == [], "the chunk itself comes again, and in the end to the dead letters"
 
 
-@pytest.mark.fault("table-throttled")
+@pytest.mark.fault("table-throttled", "table-hangs")
 def test_messages_whose_claim_is_throttled_wait_and_are_counted(bridge: Bridge):
     bridge.dynamodb.down("put_item", UNREACHED)
 
@@ -407,7 +411,7 @@ def test_messages_whose_claim_is_throttled_wait_and_are_counted(bridge: Bridge):
     assert bridge.metrics.causes == {Cause.LOG: 3}
 
 
-@pytest.mark.fault("queue-refuses")
+@pytest.mark.fault("retry-unqueued", "answer-lost")
 def test_a_message_whose_claim_may_stand_is_sent_though_its_chunk_could_not_be_given_back(bridge: Bridge):
     # The claim was written and its answer lost; SQS refuses the chunk that would have named it.
     bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
@@ -420,6 +424,36 @@ def test_a_message_whose_claim_may_stand_is_sent_though_its_chunk_could_not_be_g
     assert bridge.dynamodb.statuses() == ["sent"]
 
 
+@pytest.mark.fault("bug")
+def test_a_message_whose_claim_may_stand_is_sent_though_another_of_its_chunk_failed_by_a_fault_of_ours(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
+    bridge.vendor.script.append(RuntimeError())
+    assert dispatch(bridge, chunk(2)) == [False]
+    bridge.clock.sleep(400)
+
+    assert dispatch(bridge, chunk(2)) == [True]
+
+    assert bridge.dynamodb.statuses() == ["sent", "unknown"], "the other one was perhaps sent"
+
+
+@pytest.mark.fault("breaker-unreadable")
+def test_where_the_breaker_can_be_read_and_not_written_a_worker_probes_at_its_own_interval(bridge: Bridge):
+    open_breaker(bridge)
+    bridge.vendor.reachable = False
+    bridge.dynamodb.down("update_item", DENIED)
+    bridge.clock.sleep(FIRST_PROBE_SECONDS)
+
+    for _ in range(3):
+        dispatch(bridge, chunk(10))
+    assert bridge.vendor.probes == 1
+
+    bridge.vendor.reachable = True
+    bridge.clock.sleep(60)
+    dispatch(bridge, chunk(10))
+    assert bridge.counts()["MessagesSent"] == 10
+
+
+@pytest.mark.fault("single-behind-batch")
 def test_what_came_alone_goes_back_to_its_own_queue(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.UNREACHED] * 2)
 
@@ -429,6 +463,7 @@ def test_what_came_alone_goes_back_to_its_own_queue(bridge: Bridge):
     assert {entry.group for entry in bridge.sqs.entries} == {ACCOUNT_ID}
 
 
+@pytest.mark.fault("credentials-refused")
 def test_a_refusal_of_the_credentials_is_counted_for_its_alarm(bridge: Bridge):
     bridge.vendor.default = verdicts.CREDENTIALS_REFUSED
 
@@ -448,6 +483,19 @@ def test_messages_of_an_account_that_cannot_be_used_wait(bridge: Bridge, broken:
     assert bridge.dynamodb.rows() == []
     assert [(messages, attempts) for messages, attempts, _ in queued(bridge)] == [([0, 1, 2, 3, 4], 0)]
     assert bridge.counts()["AccountMisconfigured"] == 1
+
+
+@pytest.mark.fault("secret-unreachable")
+@pytest.mark.parametrize(("fault", "alarm"), [(DENIED, 1), (LOST_BEFORE, None)])
+def test_a_secret_that_may_not_be_read_raises_the_alarm_and_one_that_is_late_does_not(
+    bridge: Bridge, fault: Fault, alarm: int | None
+):
+    bridge.secrets.down("get_secret_value", fault)
+
+    assert dispatch(bridge, chunk(2)) == [True]
+
+    assert bridge.counts().get("AccountMisconfigured") == alarm
+    assert bridge.metrics.causes == {Cause.ACCOUNT: 2}
 
 
 # Expiry
@@ -501,6 +549,7 @@ def test_messages_that_fail_by_a_fault_of_ours_do_not_hold_up_the_others(bridge:
 # Time
 
 
+@pytest.mark.fault("out-of-time")
 def test_near_its_end_a_worker_begins_nothing_and_gives_all_back_at_once(bridge: Bridge):
     bridge.vendor.meanwhile = lambda: bridge.clock.sleep(33)
 
@@ -526,6 +575,7 @@ def test_a_table_that_hangs_at_the_end_leaves_time_to_give_back_what_it_did_not_
     assert [row.status for row in outcomes] == ["sent"]
 
 
+@pytest.mark.fault("out-of-time")
 def test_when_time_runs_out_the_rest_goes_back(bridge: Bridge):
     bridge.vendor.meanwhile = lambda: bridge.clock.sleep(8)
 
@@ -559,6 +609,7 @@ def test_a_message_still_at_the_vendor_at_the_end_is_looked_at_later(bridge: Bri
 # Our own faults
 
 
+@pytest.mark.fault("bug")
 def test_a_fault_of_ours_fails_its_own_chunk_alone(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.SENT, RuntimeError("opensesame"), verdicts.SENT, verdicts.SENT])
 
@@ -576,6 +627,7 @@ def test_a_message_that_always_fails_does_not_multiply(bridge: Bridge):
     assert queued(bridge) == []
 
 
+@pytest.mark.fault("worker-killed")
 def test_a_crash_leaves_its_message_for_the_next_delivery_which_does_not_send_it(bridge: Bridge):
     bridge.vendor.script.append(Crash())
     with pytest.raises(Crash):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
-from hypothesis import given
-from hypothesis import strategies as st
+from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
 from bridge.aws import CONNECT_SECONDS, READ_SECONDS, Aws
 from bridge.dynamodb import DynamoDB
+from tests.fakes.http import FakeHTTP
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 URL = "https://dynamodb.ap-south-1.amazonaws.com"
 ITEM = {
@@ -53,21 +52,6 @@ CALLS: dict[str, dict[str, Any]] = {
         "ExclusiveStartKey": KEY,
     },
 }
-
-
-@dataclass
-class FakeHTTP:
-    """A session that gives one answer to everything."""
-
-    status: int = 200
-    content: bytes = b"{}"
-    requests: list[AWSPreparedRequest] = field(default_factory=list)
-
-    def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        self.requests.append(request)
-        answer = AWSResponse(request.url, self.status, {}, None)
-        answer._content = self.content
-        return answer
 
 
 def ours(http: Any, token: str | None = None) -> DynamoDB:
@@ -184,12 +168,6 @@ def test_an_error_is_boto3s(status: int, content: dict[str, Any] | bytes):
 def test_half_an_answer_is_none(content: bytes):
     with pytest.raises(HTTPClientError):
         ours(FakeHTTP(200, content)).put_item(**CALLS["put_item"])
-
-
-@given(st.integers(200, 599), st.binary(max_size=60) | st.from_regex(r'\{"__type": ?.{0,20}\}').map(str.encode))
-def test_no_answer_brings_an_error_of_another_kind(status: int, content: bytes):
-    with suppress(ClientError, BotoCoreError):
-        assert isinstance(ours(FakeHTTP(status, content)).put_item(**CALLS["put_item"]), dict)
 
 
 def test_what_ends_a_connection_is_told_as_it_is():

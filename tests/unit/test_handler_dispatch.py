@@ -29,6 +29,7 @@ def test_an_event_without_records_is_done(handlers: Handlers):
     assert handlers.dispatch({"Records": []}, Context()) == {"batchItemFailures": []}
 
 
+@pytest.mark.fault("chunk-malformed")
 @pytest.mark.parametrize("broken", ["", "no json", "{}", "[]", '{"account": "a", "messages": [1]}'])
 def test_a_malformed_chunk_fails_alone(handlers: Handlers, broken: str):
     assert handlers.work(body(handlers), broken) == ["sqs-1"]
@@ -40,6 +41,7 @@ def test_all_malformed_chunks_fail(handlers: Handlers):
     assert handlers.work("x", "y") == ["sqs-0", "sqs-1"]
 
 
+@pytest.mark.fault("secret-deleted")
 def test_messages_of_an_unknown_account_wait(handlers: Handlers):
     assert handlers.work(body(handlers, account="UNKNOWN")) == []
 

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.pending import DELAYED_REPORTS, PARKED_RECEIPTS, Pending, Schedule
 from bridge.sqs import MAX_BYTES
 from tests.fakes.values import ACCOUNT_ID, START
 
 ITEM = {"meta": "m."}
-ITEMS = st.lists(st.dictionaries(st.text(), st.none() | st.text() | st.integers()), min_size=1, max_size=20)
-
-
-@given(ITEMS, st.floats(0, 4e9), st.floats(0, 1e6), st.integers(0, 1_000))
-def test_what_waits_comes_back_as_it_went(items: list[dict[str, object]], since: float, wait: float, attempts: int):
-    pending = Pending(ACCOUNT_ID, items, since, since + wait, attempts)
-
-    found = Pending.decode(pending.encode())
-
-    assert (found.account, found.items, found.attempts) == (ACCOUNT_ID, items, attempts)
-    assert math.isclose(found.since, since, abs_tol=0.002)
-    assert math.isclose(found.due, since + wait, abs_tol=0.002)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +38,6 @@ def test_a_malformed_body_is_refused(body: str):
 )
 def test_each_kind_has_its_schedule(schedule: Schedule, waits: list[int]):
     assert [schedule.wait(attempts) for attempts in range(1, 10)] == waits
-
-
-@given(st.integers(1, 10**6))
-def test_no_wait_is_longer_than_the_schedules_longest(attempts: int):
-    assert 0 < PARKED_RECEIPTS.wait(attempts) <= 900
 
 
 @pytest.mark.parametrize("schedule", [PARKED_RECEIPTS, DELAYED_REPORTS])

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.phone import calling_code, read_number
 
@@ -29,6 +27,7 @@ def test_one_indian_number_in_all_its_spellings(written: str):
     assert (number.e164, number.country_code) == ("+919876500001", "91")
 
 
+@pytest.mark.fault("number-ambiguous")
 @pytest.mark.parametrize(
     ("written", "country", "e164", "code"),
     [
@@ -83,26 +82,6 @@ def test_numbers_of_the_world(written: str, country: str, e164: str, code: str):
 )
 def test_what_is_no_possible_number_is_none(written: str):
     assert read_number(written, "IN") is None
-
-
-@given(st.text(max_size=50) | st.text("+0123456789 -().", max_size=40), st.sampled_from(["IN", "US", "XX", "IT"]))
-def test_whatever_is_written_is_a_number_in_e164_or_none(written: str, country: str):
-    number = read_number(written, country)
-
-    if number:
-        assert number.e164.startswith("+" + number.country_code)
-        assert number.e164[1:].isascii()
-        assert number.e164[1:].isdigit()
-        assert len(number.e164) <= 18
-
-
-@given(st.integers(6_000_000_000, 9_999_999_999))
-def test_a_number_reads_the_same_with_and_without_its_country(national: int):
-    international = read_number(f"+91{national}", "IN")
-
-    assert international == read_number(f"91{national}", "IN") == read_number(f"0091{national}", "US")
-    again = international and read_number(international.e164, "US")
-    assert again == international
 
 
 @pytest.mark.parametrize(("country", "code"), [("IN", "91"), ("US", "1"), ("CA", "1"), ("AE", "971"), ("XX", "0")])

@@ -7,8 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.errors import BadRequest
 from bridge.message import Failure, Status
@@ -242,41 +240,3 @@ def test_a_delivery_has_no_error():
 def test_what_can_hold_no_receipt_is_refused(body: bytes, query: str):
     with pytest.raises(BadRequest):
         read_receipts(body, query)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*STATUS_WORDS]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from([n for names in FIELDS.values() for n in names]) | st.text(), inner, max_size=5
-        )
-    ),
-    max_leaves=12,
-)
-
-
-def judge(body: bytes, query: str) -> None:
-    try:
-        found = read_receipts(body, query)
-    except BadRequest:
-        return
-    assert found
-    for one in found:
-        if isinstance(one, Receipt):
-            assert one.verification_id
-            assert one.number
-            assert one.status in STATUS_WORDS
-            one.verification_id.encode()  # can be written to the log
-
-
-@given(st.binary(), st.text())
-def test_no_body_and_no_query_is_too_strange(body: bytes, query: str):
-    judge(body, query)
-
-
-@given(JSON)
-def test_no_document_is_too_strange(document: Any):
-    judge(json.dumps(document).encode(), "")
-    if isinstance(document, dict):
-        judge(b"", urlencode(document, errors="replace"))

@@ -166,6 +166,7 @@ def test_placeholders_open_nothing(accounts: Secrets, manager: FakeSecretsManage
     refused(accounts, Credentials(ACCOUNT_ID, dict.fromkeys(TRIPLE, "REPLACE_ME")))
 
 
+@pytest.mark.fault("secret-malformed")
 @pytest.mark.parametrize(
     "value", [*NO_OBJECTS, secret(password=None), secret(password="REPLACE_ME"), {"apiKey": ["x"]}]
 )
@@ -228,6 +229,7 @@ def test_without_a_receipt_key_in_the_secret_no_key_opens(accounts: Secrets, man
 # What a caller may make us ask
 
 
+@pytest.mark.fault("key-changed")
 def test_a_rotated_key_works_at_once(accounts: Secrets, manager: FakeSecretsManager):
     accounts.authenticate(key())
     manager.secrets[NAME] = secret(apiKey=NEW_KEY)
@@ -281,6 +283,7 @@ def by_receipts(accounts: Secrets, name: str) -> None:
         accounts.authenticate_receipts(name, RECEIPT_KEY)
 
 
+@pytest.mark.fault("accounts-guessed")
 @pytest.mark.parametrize("guess", [by_key, by_receipts])
 def test_guessed_accounts_cost_a_few_look_ups_a_minute(
     accounts: Secrets, manager: FakeSecretsManager, clock: Clock, guess: Callable[[Secrets, str], None]
@@ -354,6 +357,7 @@ def test_guessed_accounts_do_not_fill_the_memory(
 # When Secrets Manager does not answer
 
 
+@pytest.mark.fault("secret-unreachable")
 @pytest.mark.parametrize("fault", [LOST_BEFORE, UNREACHED, THROTTLED, DENIED, BROKEN_BEFORE])
 def test_the_last_good_secret_serves_on_for_an_hour(
     accounts: Secrets, manager: FakeSecretsManager, clock: Clock, fault: Fault
@@ -409,6 +413,7 @@ def test_a_wrong_key_in_silence_is_judged_by_the_secret_in_memory(accounts: Secr
     assert accounts.authenticate(key()).id == ACCOUNT_ID
 
 
+@pytest.mark.fault("secret-deleted")
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException"])
 def test_a_deleted_secret_does_not_serve_on(accounts: Secrets, manager: FakeSecretsManager, clock: Clock, code: str):
     accounts.get(ACCOUNT_ID)

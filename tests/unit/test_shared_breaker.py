@@ -76,15 +76,17 @@ def test_a_table_that_cannot_be_read_is_told(shared: SharedBreaker, dynamodb: Fa
 
 
 @pytest.mark.parametrize("fault", [UNREACHED, LOST_BEFORE, LOST_AFTER, THROTTLED, DENIED])
-def test_a_table_that_does_not_say_gives_no_right_to_probe_and_stops_nobody(
-    shared: SharedBreaker, dynamodb: FakeDynamoDB, fault: Fault
-):
+def test_a_table_that_does_not_take_a_write_says_so(shared: SharedBreaker, dynamodb: FakeDynamoDB, fault: Fault):
     shared.write(ACCOUNT_ID, OPEN)
-    dynamodb.fail("update_item", fault, fault, fault)
+    dynamodb.down("update_item", fault)
 
-    assert not shared.reserve(ACCOUNT_ID, OPEN, NEXT)
-    shared.write(ACCOUNT_ID, OPEN)
-    shared.close(ACCOUNT_ID)
+    for write in (
+        lambda: shared.reserve(ACCOUNT_ID, OPEN, NEXT),
+        lambda: shared.write(ACCOUNT_ID, OPEN),
+        lambda: shared.close(ACCOUNT_ID),
+    ):
+        with pytest.raises(LogUnavailable):
+            write()
 
 
 @pytest.mark.parametrize(
@@ -105,3 +107,11 @@ def test_a_state_is_due_when_its_interval_is_over():
     state = BreakerState.due(START, Level.OPEN, 1, 0)
 
     assert state == BreakerState(Level.OPEN, int(START * 1_000) + 10_000, probes=1, losses=0)
+
+
+def test_that_another_worker_was_quicker_is_no_warning(shared: SharedBreaker, capsys: pytest.CaptureFixture[str]):
+    shared.write(ACCOUNT_ID, NEXT)
+
+    shared.reserve(ACCOUNT_ID, OPEN, NEXT)
+
+    assert capsys.readouterr().out == ""

@@ -57,9 +57,9 @@ def test_what_is_derived():
     assert {*UNSETTLED} == {None, "sending", "retrying"}
 
 
-def test_a_final_status_is_left_only_by_a_later_request():
+def test_a_final_status_is_left_only_by_a_later_request_or_to_be_reported():
     for write, by_status in TRANSITIONS.items():
-        assert write is Write.LATER_CLAIM or not FINAL & by_status.keys()
+        assert write in (Write.LATER_CLAIM, Write.REPORTED_REJECTION) or not FINAL & by_status.keys()
 
 
 def test_nothing_becomes_retrying_but_what_is_being_sent():

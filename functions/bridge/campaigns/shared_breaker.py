@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.errors import LogUnavailable
 from bridge.retry import AwsError, error_code
-from bridge.telemetry import logger
 
 if TYPE_CHECKING:
     from bridge.dynamodb import DynamoDB
@@ -45,6 +44,10 @@ class BreakerState:
     probe_at: int
     probes: int = 0
     losses: int = 0
+
+    def is_due(self, now: float) -> bool:
+        """Whether the probe may be reserved now."""
+        return self.probe_at <= now * 1_000
 
     @classmethod
     def due(cls, now: float, level: Level, probes: int, losses: int) -> BreakerState:
@@ -83,16 +86,28 @@ class SharedBreaker:
         return BreakerState(Level(level), *counts)
 
     def write(self, account: str, state: BreakerState) -> None:
-        """Say how it stands."""
+        """Say how it stands.
+
+        Raises:
+            LogUnavailable: the table cannot be written.
+        """
         self._write(account, state, {}, {})
 
     def reserve(self, account: str, seen: BreakerState, then: BreakerState) -> bool:
-        """Change it from what was seen: False when another worker was quicker, or the table does not say."""
+        """Change it from what was seen; False when another worker was quicker.
+
+        Raises:
+            LogUnavailable: the table cannot be written.
+        """
         seen_at = {":seen": {"N": str(seen.probe_at)}}
         return self._write(account, then, seen_at, {"ConditionExpression": "probeAt = :seen"})
 
     def close(self, account: str) -> None:
-        """The vendor takes messages again."""
+        """The vendor takes messages again.
+
+        Raises:
+            LogUnavailable: the table cannot be written.
+        """
         self._update(account, f"REMOVE {', '.join(_FIELDS)}", {})
 
     def _write(self, account: str, state: BreakerState, values: dict[str, Any], options: dict[str, Any]) -> bool:
@@ -105,11 +120,9 @@ class SharedBreaker:
         try:
             self._client.update_item(TableName=self._table, Key=_key(account), UpdateExpression=update, **options)
         except AwsError as error:
-            if error_code(error) != _REFUSED:
-                logger.warning(
-                    "the shared breaker cannot be written: this worker goes on alone", error=error_code(error)
-                )
-            return False
+            if error_code(error) == _REFUSED:
+                return False
+            raise LogUnavailable(f"the shared breaker cannot be written: {error_code(error)}") from None
         return True
 
 

@@ -92,7 +92,7 @@ def parse_request(records: Sequence[Record | None], account: Account, now: float
         try:
             parsed.messages[place] = _message(record, account, now)
         except InvalidRecord as invalid:
-            parsed.rejections.append(_rejection(place, record or {}, account, invalid))
+            parsed.rejections.append(_rejection(place, record or {}, account, invalid, now))
     return parsed
 
 
@@ -246,7 +246,7 @@ def _field(
     return value
 
 
-def _rejection(place: int, record: Record, account: Account, invalid: InvalidRecord) -> Rejection:
+def _rejection(place: int, record: Record, account: Account, invalid: InvalidRecord, now: float) -> Rejection:
     """The rejection, with what the record has as far as it can stand in the log."""
     return Rejection(
         index=place,
@@ -254,6 +254,7 @@ def _rejection(place: int, record: Record, account: Account, invalid: InvalidRec
         message_id=_field_or_none(record, "messageId") or own_id(),
         failure=invalid.failure,
         reason=invalid.reason,
+        accepted_at=now,
         text=_beginning(record.get("text"), MAX_CHARACTERS),
         campaign_id=_field_or_none(record, "campaignId"),
     )

@@ -59,6 +59,8 @@ def recordable(row: Row) -> Condition:
         condition |= _over(Write.OUTCOME, row.status, "claim").given(claim=row.claimed_by)
     if may_write(Write.LATER_CLAIM, row.status):
         condition |= _not_queued_before(row.status).given(acceptedAt=row.accepted_at)
+    if row.report and may_write(Write.REPORTED_REJECTION, row.status):
+        condition |= _unreported(row.status).given(acceptedAt=row.accepted_at)
     return condition
 
 
@@ -103,3 +105,11 @@ def _not_queued_before(status: Status) -> Condition:
         f"({condition.text} AND code = :notQueued AND report = :no AND finalAt < :acceptedAt)",
         {**condition.values, ":notQueued": {"S": CODES[Failure.NOT_QUEUED]}, ":no": {"BOOL": False}},
     )
+
+
+@cache
+def _unreported(status: Status) -> Condition:
+    """Over the same request's row, of which CleverTap was not to be told."""
+    condition = _over(Write.REPORTED_REJECTION, status)
+    text = f"({condition.text} AND report = :no AND acceptedAt = :acceptedAt)"
+    return Condition(text, {**condition.values, ":no": {"BOOL": False}})

@@ -80,8 +80,7 @@ class Log:
         """Write a claim. When this returns, its holder may send the message.
 
         Raises:
-            AlreadyClaimed: it is not granted; the error has the message's row. Of another account, if that has a
-                message with the same key.
+            AlreadyClaimed: it is not granted; the error has the message's row.
             LogUnavailable, LogRefused: DynamoDB did not say; the claim may stand if it was perhaps written.
         """
         try:
@@ -139,7 +138,7 @@ class Log:
         return recorded
 
     def release(self, message: Message) -> None:
-        """Let anybody claim a message again, though an unsent claim of its own stands: it goes on without knowing of it.
+        """Let anybody claim a message again one of whose unsent claims stands: it goes on without naming them.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.

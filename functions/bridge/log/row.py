@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -47,16 +47,18 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Recipient and message id: the item's key."""
-        return self.recipient, self.message_id
+        """The item's key: recipient, and account with message id. Two accounts may use the same id."""
+        return self.recipient, f"{self.account}/{self.message_id}"
 
     def to_item(self) -> dict[str, dict[str, Any]]:
         """The row in DynamoDB's typed JSON."""
-        return {
+        item = {
             attribute: {kind: value if kind == "BOOL" else str(value)}
             for (attribute, kind), value in zip(_ITEM, _values(self), strict=True)
             if value is not None
         }
+        item["messageId"] = {"S": self.key[1]}
+        return item
 
     @classmethod
     def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Row:
@@ -66,7 +68,9 @@ class Row:
             KeyError, TypeError, ValueError: it is no row.
         """
         found = (field for field in _FIELDS if field.attribute in item)
-        return cls(**{field.name: field.kind(item[field.attribute][_KINDS[field.kind]]) for field in found})
+        values = {field.name: field.kind(item[field.attribute][_KINDS[field.kind]]) for field in found}
+        row = cls(**values)
+        return replace(row, message_id=row.message_id.removeprefix(f"{row.account}/"))
 
     def to_document(self) -> dict[str, Any]:
         """The row in plain JSON, under the names of the item's attributes."""

@@ -65,7 +65,7 @@ class Rows:
             reason=outcome.reason or None,
         )
 
-    def rejection_row(self, rejection: Rejection, account_id: str, accepted_at: float, *, report: bool) -> Row:
+    def rejection_row(self, rejection: Rejection, account_id: str, *, report: bool) -> Row:
         """The row of a record that never became a message, or of a message that was not queued.
 
         `accepted_at` in epoch seconds.
@@ -81,7 +81,7 @@ class Rows:
             text=rejection.text if rejection.text and self._store_text else None,
             campaign_id=rejection.campaign_id or None,
             claimed_by=next(iter(rejection.unsent_claims), None),
-            accepted_at=times.iso(accepted_at),
+            accepted_at=times.iso(rejection.accepted_at),
             final_at=times.iso(now),
             attempts=0,
             report=report and not rejection.message_id.startswith(OWN_ID_PREFIX),

@@ -99,7 +99,7 @@ class Table:
         try:
             self._client.update_item(
                 TableName=self._name,
-                Key={"recipient": {"S": row.recipient}, "messageId": {"S": row.message_id}},
+                Key={name: {"S": value} for name, value in zip(("recipient", "messageId"), row.key, strict=True)},
                 UpdateExpression="SET " + ", ".join(f"{name} = :{name.removeprefix('#')}" for name in changes),
                 **condition.given(**values).parameters(),
             )

@@ -47,6 +47,9 @@ class Write(Enum):
     LATER_CLAIM = "later claim"
     """A claim, or another rejection, of a message that was accepted after this row said that it was not queued."""
 
+    REPORTED_REJECTION = "reported rejection"
+    """The same rejection again, now with a report: the answer was to tell CleverTap of it, and then did not."""
+
     REJECTION = "rejection"
     """A record that is no message, or a message that was not queued."""
 
@@ -70,6 +73,7 @@ TRANSITIONS: Mapping[Write, Mapping[Status | None, frozenset[Status]]] = {
     Write.CLAIM: {None: _CLAIMED, Status.RETRYING: _CLAIMED},
     Write.UNSENT_CLAIM: {Status.SENDING: _CLAIMED, Status.UNKNOWN: _CLAIMED},
     Write.LATER_CLAIM: {Status.REJECTED: _CLAIMED | {Status.REJECTED}},
+    Write.REPORTED_REJECTION: {Status.REJECTED: frozenset({Status.REJECTED})},
     Write.REJECTION: {None: frozenset({Status.REJECTED})},
     Write.OUTCOME: {
         Status.SENDING: frozenset({Status.SENT, Status.REJECTED, Status.RETRYING, Status.UNKNOWN}),
@@ -100,7 +104,11 @@ CONCLUDED_BY_RECEIPT = frozenset(status for status in Status if status in TRANSI
 FINAL = frozenset(
     status
     for status in Status
-    if not any(status in by_status for write, by_status in TRANSITIONS.items() if write is not Write.LATER_CLAIM)
+    if not any(
+        status in by_status
+        for write, by_status in TRANSITIONS.items()
+        if write not in (Write.LATER_CLAIM, Write.REPORTED_REJECTION)
+    )
 )
 """Statuses at which a request has come to its end, and of which CleverTap is told."""
 

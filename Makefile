@@ -17,7 +17,7 @@ run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and 
 	@$(BIN)/python -m local
 
 unit: $(READY) ## what needs no process beside the tests, in seconds
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit tests/properties
 
 integration: $(READY) ## what starts processes and opens sockets on this machine
 	$(BIN)/python -m pytest tests/integration
@@ -25,14 +25,15 @@ integration: $(READY) ## what starts processes and opens sockets on this machine
 test: $(READY) ## all that needs no containers: unit, integration
 	$(BIN)/python -m pytest
 
-check: $(READY) ## format, lint, types, template
+check: $(READY) ## format, lint, types, which way imports point, template
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	PYTHONPATH=functions $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml
 
-faults: $(READY) ## killed workers, dead neighbours, lost answers: real processes and sockets (SEED=n repeats a run)
-	$(BIN)/python -m pytest tests/faults
+faults: $(READY) ## killed workers, dead neighbours, a real nginx between: processes and sockets (SEED=n repeats a run)
+	$(BIN)/python -m pytest tests/faults tests/nginx
 
 bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench
@@ -54,7 +55,7 @@ form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack
 	@$(BIN)/python scripts/clevertap_form.py --stack $(STACK) \
 	  $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(SHOW_KEY),--show-key)
 
-pictures: $(READY) ## those of the README
+pictures: $(READY) ## those of the documents
 	$(BIN)/python -m scripts.picture_of_make_run docs/pictures/make_run.svg
 
 validate: .venvs/sam/.ready .venvs/checkov/.ready ## the template, by SAM and checkov

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.account import Account
-    from bridge.batch import Engine
     from bridge.cancel import Canceller
     from bridge.chunk import ChunkQueue
     from bridge.clevertap.requests import ParsedRequest
+    from bridge.engine import Engine
     from bridge.invocation import Invocation
     from bridge.message import Message, Rejection
     from bridge.send import SendResult

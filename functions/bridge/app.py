@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.accept import Acceptor
-    from bridge.batch import Engine
     from bridge.chunk import ChunkQueue
     from bridge.dispatch import Dispatcher
+    from bridge.engine import Engine
     from bridge.log.log import Log
     from bridge.message_central.client import MessageCentral
     from bridge.receive import Receiver
@@ -115,8 +115,8 @@ class App:
         return Secrets(self._settings.stack, self._aws.secrets_manager(), self._clock)
 
     def _engine(self, concurrency: int, failures: int) -> Engine:
-        from bridge.batch import Engine
         from bridge.campaigns.shared_breaker import SharedBreaker
+        from bridge.engine import Engine
         from bridge.send import Sender
 
         log, vendor = self._log(max(concurrency, LOG_THREADS)), self.vendor(concurrency)

@@ -21,27 +21,22 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
-from bridge.breaker import Breaker
 from bridge.deal import Deal, Guard, Job, Line
 from bridge.leftovers import fault_of
 from bridge.message import Cause, Status
 from bridge.send import Attempt, Ending, SendResult
 from bridge.telemetry import logger
-from bridge.throttle import Throttle
 from bridge.times import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from bridge.account import Account
-    from bridge.campaigns.shared_breaker import SharedBreaker
+    from bridge.engine import Engine
     from bridge.invocation import Invocation
     from bridge.leftovers import Leftovers
-    from bridge.log.log import Log
     from bridge.log.row import Claim, Row
     from bridge.message import Message, Outcome
-    from bridge.message_central.client import MessageCentral
-    from bridge.send import Sender
 
 BATCH = 25  # outcomes in one write, DynamoDB's limit
 
@@ -61,44 +56,6 @@ _FOR_THE_LOG = ""  # the line of what is not sent, beside those of the accounts
 
 GRACE_SECONDS = 0.3
 """How much longer than its deadline a call is waited for."""
-
-
-class Engine:
-    """What one execution environment keeps between invocations: breakers and throttles by account."""
-
-    def __init__(
-        self,
-        sender: Sender,
-        vendor: MessageCentral,
-        log: Log,
-        shared: SharedBreaker,
-        *,
-        concurrency: int,
-        failures: int,
-        clock: Callable[[], float],
-    ) -> None:
-        """`concurrency` messages are at the vendor at once; so many `failures` in a row open a breaker."""
-        self.sender = sender
-        self.vendor = vendor
-        self.log = log
-        self.concurrency = concurrency
-        self._shared = shared
-        self._failures = failures
-        self._clock = clock
-        self._breakers: dict[str, Breaker] = {}
-        self._throttles: dict[str, Throttle] = {}
-
-    def breaker(self, account: str) -> Breaker:
-        """An account's breaker."""
-        if account not in self._breakers:
-            self._breakers[account] = Breaker(account, self._shared, self._failures, self._clock)
-        return self._breakers[account]
-
-    def throttle(self, account: str) -> Throttle:
-        """An account's throttle."""
-        if account not in self._throttles:
-            self._throttles[account] = Throttle(self.concurrency, self._clock)
-        return self._throttles[account]
 
 
 class Batch:
@@ -215,15 +172,15 @@ class Batch:
     def _collect(self, threads: int) -> None:
         """Take results as they come in, until all threads have ended or time is over."""
         while threads and self.sending.remaining():
-            patience = self._flush_by.remaining() if self._outcomes else FLUSH_SECONDS
+            timeout = self._flush_by.remaining() if self._outcomes else FLUSH_SECONDS
             try:
-                ended = self._ended.get(timeout=min(patience, self.sending.remaining()))
+                ended = self._ended.get(timeout=min(timeout, self.sending.remaining()))
             except Empty:
                 self._flush()
                 continue
             threads -= ended is None
             self._take(ended)
-            if not patience:
+            if not timeout:
                 self._flush()
 
     def _leave(self, line: Line) -> None:

@@ -21,8 +21,8 @@ from bridge.waiting import account_or_none
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bridge.batch import Engine
     from bridge.chunk import Chunk, ChunkQueue
+    from bridge.engine import Engine
     from bridge.invocation import Invocation
     from bridge.message import Message
     from bridge.secrets import Secrets

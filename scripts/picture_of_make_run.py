@@ -76,7 +76,7 @@ class Program:
         """The lines about messages."""
         return [line for line in self.lines if _PASSING.match(line)]
 
-    def settled(self) -> int:
+    def ended(self) -> int:
         """How many messages have come to an end, as far as it shows."""
         return sum(found[1] in _SETTLED for line in self.lines if (found := _PASSING.match(line)))
 
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
         for example in [*examples((ROOT / "README.md").read_text()), _batch()]:
             _show(console, "", *f"$ {example.command}".splitlines(), example.at(program.url).run().body)
         deadline = time.monotonic() + SHOW_SECONDS
-        while program.settled() < len(NUMBERS) + 1 and time.monotonic() < deadline:
+        while program.ended() < len(NUMBERS) + 1 and time.monotonic() < deadline:
             time.sleep(0.2)
         _show(console, "", *program.passing())
     console.save_svg(str(target), title="make run")

@@ -46,7 +46,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     watch: LogWatch | None = getattr(item.config, WATCHED, None)
     if watch is None:
         return report
-    ours = "tests/unit" in item.path.as_posix()  # other tests talk to people, and show numbers
+    ours = bool({"unit", "properties"} & {*item.path.parts})  # other tests talk to people, and show numbers
     written = {
         "a log record": "\n".join(watch.take()),
         "stdout": report.capstdout if ours else "",

@@ -161,13 +161,15 @@ class Acceptor:
         chunk = Chunk(account.id, accepted_at, 0, list(messages.values()), request=invocation.id)
         [parts] = self._queue.put([(chunk, 0)], deadline_for_sqs(invocation.deadline))
         places = iter(messages)
-        by_result: dict[Queued, list[Rejection]] = {queued: [] for queued in Queued}
+        refused: dict[Queued, list[Rejection]] = {Queued.NO: [], Queued.IN_DOUBT: []}
         for part, queued in parts:
-            by_result[queued] += [not_queued(message, next(places)) for message in part.messages]
+            numbered = [*zip(part.messages, places, strict=False)]  # the places after these are other parts'
+            if queued is not Queued.YES:
+                refused[queued] += [not_queued(message, place) for message, place in numbered]
         # Not yet to be reported: where all are lost, CleverTap is told by a 503.
-        doubtful = by_result[Queued.IN_DOUBT]
+        doubtful = refused[Queued.IN_DOUBT]
         cancelled = self._canceller.cancel(doubtful, account.id, invocation.deadline, report=False)
-        lost = by_result[Queued.NO] + cancelled.rejections
+        lost = refused[Queued.NO] + cancelled.rejections
         if len(lost) == len(messages):
             raise NothingAccepted("the queue could not be reached")
         return lost

@@ -24,7 +24,7 @@ CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
 
 
 class Aws:
-    """Makes the clients, each for as many threads as it is told. Credentials and region are what botocore finds."""
+    """Makes the clients, each for a given number of threads. Credentials and region are what botocore finds."""
 
     def __init__(self) -> None:
         self._botocore: Any = get_session()

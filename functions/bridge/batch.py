@@ -287,8 +287,7 @@ class Batch:
         if not outcomes:
             return
         unwritten = self._record([(claim, outcome) for _, claim, outcome in outcomes])
-        for _ in outcomes:
-            self._unrecorded.release()
+        self._unrecorded.release(len(outcomes))
         owners = {claim.id: leftovers for leftovers, claim, _ in outcomes}
         for row in unwritten:
             self._metrics.add(row.account, "OutcomesUnrecorded")

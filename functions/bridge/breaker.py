@@ -13,6 +13,7 @@ reserved the probe makes it.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -138,10 +139,17 @@ class Breaker:
                 self._open()
 
     def finish(self) -> None:
-        """The invocation ends. A few that were all taken close the breaker, though more might have been tried."""
+        """The invocation ends. A few that were all taken close the breaker, though more might have been tried; where no
+        message could show anything, the next worker may try at once.
+        """
         with self._lock:
-            if self.mode is Mode.SOME and self._out == 0 and self._left < FEW and self._is_half_open():
-                self._close()
+            if self.mode is Mode.SOME and self._out == 0 and self._state:
+                half_open = self._is_half_open()
+                if self._left == (FEW if half_open else 1):
+                    now_due = replace(self._state, probe_at=int(self._clock() * 1_000))
+                    self._unpublished = partial(self._shared.write, self._account, now_due)
+                elif half_open:
+                    self._close()
         self.publish()
 
     def publish(self) -> None:

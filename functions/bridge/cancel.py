@@ -1,6 +1,5 @@
-"""Makes sure that messages are not sent whose chunk SQS neither took nor refused: the dearest line of defence for the
-rarest fault. The request is about to be answered "not accepted"; if the chunk turns up all the same, its messages must
-find a row that forbids them.
+"""Cancels messages whose chunk SQS neither took nor refused. Their request is about to be answered "not accepted": if
+the chunk turns up all the same, its messages must find a row that forbids sending them.
 """
 
 from __future__ import annotations

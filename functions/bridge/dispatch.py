@@ -53,7 +53,7 @@ class Dispatcher:
         """Work off chunks; tells for each whether it is done, or has to be delivered again."""
         batch = Batch(self.engine, invocation)
         everything = [Leftovers(chunk) for chunk in chunks]
-        for account in {chunk.account for chunk in chunks if chunk.messages}:
+        for account in dict.fromkeys(chunk.account for chunk in chunks if chunk.messages):
             self.engine.breaker(account).look(may_probe=True)
         for leftovers in everything:
             with leftovers.guard():

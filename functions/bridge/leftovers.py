@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bridge.log.row import Row
     from bridge.message import Message
 
-# Seconds until messages are looked at again, by what kept them back. Where nothing stands here, the wait grows with the
-# attempts, or is told.
+# Seconds until messages are looked at again, by what kept them back. For every other cause the wait grows with the
+# attempts, or the caller gives it.
 DELAYS = {
     Cause.RATE: (1, 3),
     Cause.LOG: (15, 45),

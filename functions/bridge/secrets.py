@@ -254,7 +254,7 @@ def _secret_of(account_id: str, text: str) -> _Secret:
     try:
         return _Secret(fields, account_of(account_id, fields))
     except Misconfigured as error:
-        # Who calls is told only with the right key, and of a secret that is no JSON object nobody has it.
+        # A caller learns of the fault only with the right key, and a secret that is no JSON object has no key.
         logger.error("account misconfigured: nothing is sent for it", account=account_id, reason=str(error))
         return _Secret(fields, None, str(error))
 

@@ -41,13 +41,20 @@ IDLE_SECONDS = 3.0
 """How long a connection may lie unused. Peers commonly drop theirs after 5 s, and a function that is frozen between two
 events does not see it: a request lost on such a connection would be a message in doubt."""
 
-MAX_BODY = 1_000_000  # bytes; what we are told fits into a thousandth of it
+NEARLY_SECONDS = 0.05
+"""By how much a socket's timeout may differ from what is left: each change of it is a system call, in which every other
+thread may take the interpreter away."""
+
+MAX_BODY = 1_000_000  # bytes; the answers of our neighbours need a thousandth of it
 PIECE = 16_384  # bytes written or read at a time: as much as a TLS record holds
 
 # urllib3 logs URLs: each at debug level, and as a warning that of a response with odd headers. The token call's URL
 # holds the password. A filter holds whatever level anybody sets.
 for _name in ("urllib3.connectionpool", "urllib3.connection"):
     logging.getLogger(_name).addFilter(lambda _: False)
+
+
+_TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ class HttpTransport:
             retries=False,
             redirect=False,
             preload_content=False,
-            timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            timeout=_TIMEOUT,
         )
         try:
             return Response(response.status, _whole(response), response.headers.get("Retry-After"))
@@ -215,6 +222,13 @@ class _Current(threading.local):
 _current = _Current()
 
 
+def _limit(channel: socket.socket, seconds: float) -> None:
+    """Let each call on a socket take so many seconds."""
+    now = channel.gettimeout()
+    if now is None or abs(now - seconds) > NEARLY_SECONDS:
+        channel.settimeout(seconds)
+
+
 class _TimedReader(io.RawIOBase):
     """Reads from a socket, each time for no longer than the exchange may still last."""
 
@@ -225,8 +239,8 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._channel.settimeout(self._exchange.left())
-        return self._raw.readinto(buffer)
+        _limit(self._channel, self._exchange.left())
+        return self._channel.recv_into(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -277,7 +291,7 @@ class _TimedConnection(HTTPConnection):
         exchange.begin()
         self.used_at = exchange.clock()
         for start in range(0, len(data), PIECE):
-            self.sock.settimeout(exchange.left())
+            _limit(self.sock, exchange.left())
             super().send(data[start : start + PIECE])
 
 

@@ -11,8 +11,11 @@ class Clock:
 
     def __init__(self, now: float = START) -> None:
         self.now = now
+        self.ticks = 0.0
+        """By how much each look at it moves it, for what waits for it to move."""
 
     def __call__(self) -> float:
+        self.now += self.ticks
         return self.now
 
     def sleep(self, seconds: float) -> None:

@@ -351,9 +351,9 @@ def test_a_body_of_more_than_10_mb_is_too_large(bridge):
 
 
 def test_an_answer_has_the_status_the_headers_and_the_body_that_the_function_gave(bridge):
-    told = {"statusCode": 418, "headers": {"X-Own": 1}, "cookies": ["a=1", "b=2"], "body": "short and stout"}
+    result = {"statusCode": 418, "headers": {"X-Own": 1}, "cookies": ["a=1", "b=2"], "body": "short and stout"}
 
-    answer = http.request("POST", f"{bridge.url}/do/answer", json=told)
+    answer = http.request("POST", f"{bridge.url}/do/answer", json=result)
 
     assert (answer.status, answer.data) == (418, b"short and stout")
     assert answer.headers["X-Own"] == "1"

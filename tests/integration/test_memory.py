@@ -103,6 +103,7 @@ BODIES: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.mark.fault("body-hostile")
 @pytest.mark.parametrize("name", BODIES)
 def test_no_body_makes_accept_large(tmp_path: Path, request: pytest.FixtureRequest, name: str):
     body = BODIES[name]()

@@ -1,6 +1,6 @@
 """National mobiles of ten countries, as `phonenumbers` knows them: none may go to a stranger in another country.
 
-In the order of an international reading first, 6 % of India's and 10 % of the United States' did.
+Where bare digits were taken as international first, 6 % of India's and 10 % of the United States' did.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def misread(numbers: list[str], country: str, prefix: str = "") -> list[str]:
     return found
 
 
+@pytest.mark.fault("number-ambiguous")
 @pytest.mark.parametrize("country", COUNTRIES)
 def test_national_mobiles_are_read_as_those_of_the_accounts_country(country: str):
     numbers = mobiles(country, seed=4)

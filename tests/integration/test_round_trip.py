@@ -93,7 +93,8 @@ class World:
         pages = self.bridge.aws.dynamodb().get_paginator("scan").paginate(TableName=self.bridge.table)
         rows = ({k: next(iter(v.values())) for k, v in item.items()} for page in pages for item in page["Items"])
         ids = {message["messageId"] for message in messages}
-        return {row["messageId"]: row for row in rows if row["messageId"] in ids}
+        by_id = {row["messageId"].partition("/")[2]: row for row in rows}  # <account>/<id>
+        return {name: row for name, row in by_id.items() if name in ids}
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +190,7 @@ def test_every_message_of_a_batch_ends_in_one_event(world: World):
     assert {"910", "914", "916", "900"} >= codes > {"910"}
 
 
+@pytest.mark.fault("clevertap-down")
 def test_while_clevertap_is_down_reports_wait_and_then_all_arrive_once(world: World):
     world.vendor.change(receipts={"url": world.bridge.receipts_url, "delay_seconds": 0.5, "failures": 0.5})
     world.clevertap.change(answer="unavailable_503")

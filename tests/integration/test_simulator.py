@@ -188,7 +188,7 @@ def test_a_token_from_the_console_is_accepted_without_a_token_call(vendor):
 
 @pytest.mark.parametrize("behaviour", [one for one in BEHAVIOURS if one.suffix], ids=lambda one: one.name)
 def test_a_number_is_treated_as_its_last_digits_ask_for(vendor, behaviour):
-    vendor.change(slow_seconds=0.1, hang_seconds=0.1)
+    vendor.change(slow_seconds=0.1, hang_seconds=0.1, byte_seconds=0.001)
 
     if behaviour.drops:
         with pytest.raises(urllib3.exceptions.ProtocolError):
@@ -209,6 +209,22 @@ def test_a_passing_trouble_passes(vendor, behaviour):
     assert first.data != second.data
     assert second.json()["responseCode"] == 200
     assert len(vendor.accepted) == 1
+
+
+def test_a_text_is_treated_as_it_was_told_to_however_often_it_comes(vendor):
+    vendor.change(texts={"Hello": "forbidden"})
+
+    assert [send(vendor).status for _ in range(3)] == [403] * 3
+    assert send(vendor, message="Another").status == 200
+
+
+def test_an_answer_trickles(vendor):
+    vendor.change(rates={"trickle": 1.0}, byte_seconds=0.01)
+    started = time.monotonic()
+
+    answer = send(vendor)
+
+    assert time.monotonic() - started >= 0.01 * len(answer.data)
 
 
 def test_a_rate_limit_says_when_to_come_back(vendor):

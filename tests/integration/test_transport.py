@@ -188,6 +188,7 @@ def test_one_connection_serves_one_request_after_the_other(serving):
 # It surely never got there
 
 
+@pytest.mark.fault("vendor-down")
 def test_a_refused_connection_is_not_sent():
     assert post(transport_to(free_port())) is NotSent
 
@@ -219,11 +220,11 @@ def test_a_host_that_does_not_take_connections_is_not_sent_within_the_connect_ti
             one.connect_ex(("127.0.0.1", port))
         started = time.monotonic()
 
-        fate = post(transport_to(port))
+        failure = post(transport_to(port))
 
         for one in waiting:
             one.close()
-    assert fate is NotSent
+    assert failure is NotSent
     assert time.monotonic() - started < 1
 
 
@@ -255,6 +256,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_sent(serving, certificate:
     assert server.requests == []
 
 
+@pytest.mark.fault("connection-idle")
 def test_an_idle_connection_that_the_server_has_closed_is_not_used_again(serving):
     server = serving(answering(CLOSING))
     transport = transport_to(server.port)
@@ -279,6 +281,7 @@ def test_an_idle_connection_dropped_without_a_word_in_its_answer_is_not_used_aga
         time.sleep(0.05)
 
 
+@pytest.mark.fault("connection-idle")
 def test_a_connection_that_lay_unused_for_long_is_not_used_again(serving):
     server = serving(answering(OK))
     now = [1_000.0]
@@ -321,6 +324,7 @@ def test_without_time_nothing_is_begun(serving):
     assert server.connections == 0
 
 
+@pytest.mark.fault("vendor-down")
 def test_several_addresses_share_the_time_to_connect(serving, monkeypatch: pytest.MonkeyPatch):
     server = serving(answering(OK))
     look_up, connect = socket.getaddrinfo, socket.create_connection
@@ -346,6 +350,7 @@ def test_several_addresses_share_the_time_to_connect(serving, monkeypatch: pytes
 # It may have got there
 
 
+@pytest.mark.fault("vendor-drops")
 def test_a_connection_dropped_after_the_request_may_have_been_sent(serving):
     server = serving(lambda server, connection: server.read(connection) and None)
 
@@ -382,6 +387,7 @@ def test_after_a_lost_request_the_next_that_never_got_there_is_not_sent(serving)
     assert post(transport) is NotSent
 
 
+@pytest.mark.fault("vendor-hangs")
 def test_silence_may_have_been_sent_within_the_deadline(serving):
     server = serving(lambda server, connection: server.read(connection) and server.over.wait(5) and None)
     started = time.monotonic()
@@ -468,6 +474,7 @@ TRICKLES = {
 }
 
 
+@pytest.mark.fault("vendor-trickles")
 @pytest.mark.parametrize(("answer", "at_once"), TRICKLES.values(), ids=TRICKLES)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_an_answer_that_trickles_ends_by_the_deadline(
@@ -495,6 +502,7 @@ def test_an_answer_may_take_as_long_as_reading_may_and_no_longer(serving, monkey
         assert post(transport_to(server.port), seconds=5) is MaybeSent
 
 
+@pytest.mark.fault("answer-late")
 def test_connecting_and_answering_share_one_deadline(serving, monkeypatch: pytest.MonkeyPatch):
     # They used to have a deadline each: an answer came after 4.7 s to one who waited for 3.2 s.
     server = serving(lambda server, connection: server.read(connection) and server.over.wait(5) and None)
@@ -599,6 +607,7 @@ def test_a_request_that_is_not_sent_leaves_its_permit_unused(serving, dropping: 
     assert permit.revoke()
 
 
+@pytest.mark.fault("name-lookup-hangs")
 def test_a_request_that_hangs_in_the_look_up_of_the_name_can_be_revoked(serving, monkeypatch: pytest.MonkeyPatch):
     # Nothing interrupts it: so who waits goes away, and what hung must not send afterwards.
     server = serving(answering(OK))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.nginx.world import Backend, Bridge, Nginx
+from tests.nginx.world import Backend, Bridge, nginx_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.nginx.server import Nginx
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def backend() -> Iterator[Backend]:
 
 @pytest.fixture
 def nginx(backend: Backend, tmp_path: Path) -> Iterator[Nginx]:
-    started = Nginx(_program(), tmp_path, backend.server_port)
+    started = nginx_before(backend, tmp_path)
     yield started
     started.stop()
 
@@ -38,13 +38,3 @@ def nginx(backend: Backend, tmp_path: Path) -> Iterator[Nginx]:
 @pytest.fixture
 def bridge(nginx: Nginx) -> Callable[[str], Bridge]:
     return lambda location: Bridge(f"http://127.0.0.1:{nginx.port}/{location}")
-
-
-def _program() -> str:
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if program is None:
-        reason = "nginx is not installed (Debian: apt-get install nginx-light)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import struct
-import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,12 +12,11 @@ from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-import pytest
-
 from bridge.message_central.client import MessageCentral
 from bridge.times import Deadline
 from bridge.transport import HttpTransport, Permit
 from tests.fakes.values import AUTH_TOKEN, VENDOR_TOKEN, account, message
+from tests.nginx.server import Nginx, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,45 +25,23 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.message import Outcome
 
-CONFIGURATION = Template("""
-$user
-daemon off;
-pid $directory/nginx.pid;
-error_log $directory/error.log;
-events {}
-http {
-    access_log off;
-    client_body_temp_path $directory/body;
-    proxy_temp_path $directory/proxy;
-    fastcgi_temp_path $directory/fastcgi;
-    uwsgi_temp_path $directory/uwsgi;
-    scgi_temp_path $directory/scgi;
-    limit_req_zone $$server_name zone=all:64k rate=1r/m;
-    proxy_http_version 1.1;
-    proxy_connect_timeout 1s;
-    proxy_read_timeout 1s;
-
-    server {
-        listen 127.0.0.1:$port;
-        server_name vendor;
+SERVER = Template("""
         large_client_header_buffers 2 1k;
+        proxy_read_timeout 1s;
 
         location /forwarded/ { proxy_pass http://127.0.0.1:$backend/; }
         location /gone/ { proxy_pass http://127.0.0.1:$nobody/; }
-        location /limited/ { limit_req zone=all; limit_req_status 429; proxy_pass http://127.0.0.1:$backend/; }
+        location /limited/ { limit_req zone=all; proxy_pass http://127.0.0.1:$backend/; }
         location /small/ { client_max_body_size 10; proxy_pass http://127.0.0.1:$backend/; }
         location /missing/ { root $directory/empty; }
         location /moved/ { return 302 https://elsewhere.example/maintenance; }
         location /maintenance/ {
-            default_type text/html;
             add_header Retry-After 120 always;
             return 503 "<html><h1>We are back soon</h1></html>";
         }
-        location /holiday/ { default_type text/html; return 200 "<html><h1>We are back soon</h1></html>"; }
+        location /holiday/ { return 200 "<html><h1>We are back soon</h1></html>"; }
         location /forbidden/ { return 403; }
         location /hanging-up/ { return 444; }
-    }
-}
 """)
 
 
@@ -74,6 +49,7 @@ class Backend(ThreadingHTTPServer):
     """Message Central behind nginx. It takes every message, then does what `afterwards` says."""
 
     daemon_threads = True
+    request_queue_size = 128  # else connections that come at once wait for a second, which nginx does not
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -141,40 +117,11 @@ def fails(handler: _Handler) -> None:
     handler.reply(500, {"responseCode": 500, "message": "SERVER_ERROR"})
 
 
-class Nginx:
+def nginx_before(backend: Backend, directory: Path) -> Nginx:
     """A running nginx; each of its locations is a base URL."""
-
-    def __init__(self, program: str, directory: Path, backend: int) -> None:
-        self.port, nobody = _free_ports(2)
-        self._log = directory / "error.log"
-        (directory / "empty").mkdir()
-        configuration = directory / "nginx.conf"
-        configuration.write_text(
-            CONFIGURATION.substitute(
-                user="user root;" if os.geteuid() == 0 else "",  # else it may not enter pytest's directory
-                directory=directory,
-                port=self.port,
-                backend=backend,
-                nobody=nobody,
-            )
-        )
-        self._process = subprocess.Popen([program, "-c", configuration, "-e", self._log, "-p", directory])
-        self._wait()
-
-    def _wait(self) -> None:
-        until = time.monotonic() + 10
-        while time.monotonic() < until and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        self.stop()
-        pytest.fail(f"nginx does not listen: {self._log.read_text() if self._log.exists() else 'no log'}")
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+    (directory / "empty").mkdir()
+    [nobody] = free_ports(1)
+    return Nginx(directory, SERVER.substitute(directory=directory, backend=backend.server_port, nobody=nobody))
 
 
 class Bridge:
@@ -190,11 +137,3 @@ class Bridge:
 
     def probe(self) -> bool:
         return self._client.probe(self.account, Deadline.within(5, time.monotonic))
-
-
-def _free_ports(count: int) -> list[int]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports

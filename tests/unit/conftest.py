@@ -13,6 +13,7 @@ from tests.fakes.secrets_manager import FakeSecretsManager
 from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, secret
 from tests.unit.harness import Bridge, Handlers
+from tests.unit.receipt_harness import ReceiptHarness
 
 
 @pytest.fixture
@@ -43,3 +44,8 @@ def bridge() -> Bridge:
 @pytest.fixture
 def handlers() -> Handlers:
     return Handlers()
+
+
+@pytest.fixture
+def harness() -> ReceiptHarness:
+    return ReceiptHarness()

@@ -28,6 +28,8 @@ from tests.fakes.vendor import FakeTransport, FakeVendor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bridge.accept import Answer
+
 LIFETIME = float(ENVIRONMENT["WORKER_LIFETIME_SECONDS"])
 VALIDITY = 86_400.0
 ACCEPT_SECONDS = 13.5
@@ -54,11 +56,12 @@ class Fakes:
         self.secrets = FakeSecretsManager({f"bridge/{ACCOUNT_ID}": secret()})
         self.transport = FakeTransport()
         self.settings = Settings(ENVIRONMENT | settings)
-        self.aws: Any = FakeAws(self.dynamodb, self.sqs, self.secrets)
 
-    def app(self, kind: type[App] = App) -> App:
-        """A new execution environment, which remembers nothing."""
-        return kind.build(self.settings, self.aws, self.clock, self.clock.sleep, transport=self.transport.factory)
+    def app(self, kind: type[App] = App, *, sqs: FakeSQS | None = None, transport: Any = None) -> App:
+        """A new execution environment, which remembers nothing; with other queues, or another transport."""
+        aws: Any = FakeAws(self.dynamodb, sqs or self.sqs, self.secrets)
+        transport = transport or self.transport.factory
+        return kind.build(self.settings, aws, self.clock, self.clock.sleep, transport=transport)
 
 
 class Bridge(Fakes):
@@ -87,10 +90,10 @@ class Bridge(Fakes):
         """Work off chunks; tells for each whether it is done."""
         return self.dispatcher.dispatch(chunks, self.invocation(seconds, worker))
 
-    def accept(self, *records: Any) -> dict[str, Any]:
-        """What CleverTap is told of records."""
-        body = json.dumps(records).encode()
-        return self.acceptor.accept(body, account(), self.invocation(ACCEPT_SECONDS, "request")).body
+    def post(self, records: Any, **changes: Any) -> Answer:
+        """What CleverTap is told of records, for an account with these changes."""
+        body, invocation = json.dumps(records).encode(), self.invocation(ACCEPT_SECONDS, "request")
+        return self.acceptor.accept(body, account(**changes), invocation)
 
     def counts(self) -> dict[str, int]:
         """What was counted, without the zeros."""
@@ -150,13 +153,8 @@ class Handlers(Fakes):
 
     def work(self, *bodies: str) -> list[str]:
         """Deliver chunks, by default all that are on the queues; the ids of those that failed."""
-        if not bodies:
-            entries, self.sqs.entries = self.sqs.entries, []
-            bodies = tuple(entry.body for entry in entries)
-        records = [{"messageId": f"sqs-{n}", "body": body} for n, body in enumerate(bodies)]
-        answer = self.dispatch({"Records": records}, Context(milliseconds=60_000))  # type: ignore[arg-type]
-        assert {*answer} == {"batchItemFailures"}
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        event = sqs_event(bodies or taken_out(self.sqs))
+        return failures(self.dispatch(event, Context(milliseconds=60_000)))  # type: ignore[arg-type] # as above
 
 
 def queued(bridge: Fakes, entries: Sequence[Any] | None = None) -> list[tuple[list[int], int, int]]:
@@ -166,3 +164,34 @@ def queued(bridge: Fakes, entries: Sequence[Any] | None = None) -> list[tuple[li
         back = decode(entry.body)
         found.append(([int(m.recipient[-5:]) for m in back.messages], back.attempts, entry.delay))
     return found
+
+
+def taken_out(queue: FakeSQS, until: float | None = None) -> tuple[str, ...]:
+    """The bodies on the queues, which are empty afterwards; with a time those whose delay is over by then."""
+    due = [entry for entry in queue.entries if until is None or entry.due <= until]
+    queue.entries = [entry for entry in queue.entries if entry not in due]
+    return tuple(entry.body for entry in due)
+
+
+def sqs_event(bodies: Sequence[str], receives: int = 1) -> dict[str, Any]:
+    """What Lambda gives a function that SQS feeds."""
+    attributes = {"ApproximateReceiveCount": str(receives)}
+    return {
+        "Records": [{"messageId": f"sqs-{n}", "body": body, "attributes": attributes} for n, body in enumerate(bodies)]
+    }
+
+
+def failures(answer: dict[str, Any]) -> list[str]:
+    """The ids of what comes again, from a partial batch response."""
+    assert {*answer} == {"batchItemFailures"}
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def metrics(printed: str) -> dict[tuple[str, str], list[float]]:
+    """All metrics that were written, by (account, name)."""
+    documents = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
+    return {
+        (one["account"], metric["Name"]): one[metric["Name"]]
+        for one in documents
+        for metric in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bridge import times
-from bridge.app import App
 from bridge.invocation import Invocation
 from bridge.log.transitions import FINAL
-from bridge.settings import Settings
 from bridge.telemetry import InvocationMetrics
 from handlers.receive import receive
 from handlers.report import report
 from tests.fakes import log
-from tests.fakes.aws import FakeAws
 from tests.fakes.clevertap import FakeCleverTap
-from tests.fakes.clock import Clock
-from tests.fakes.dynamodb import FakeDynamoDB
-from tests.fakes.environment import ENVIRONMENT
-from tests.fakes.secrets_manager import FakeSecretsManager
-from tests.fakes.sqs import Entry, FakeSQS
+from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, START, message_id, number, secret
+from tests.unit.harness import Fakes, failures, sqs_event, taken_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,21 +58,19 @@ def change(new: Row | None, old: Row | None = None, sequence: int = 1, **attribu
     return {"eventName": name, "eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": str(sequence), **images}}
 
 
-class ReceiptHarness:
-    """One execution environment of receive, and one of report."""
+class ReceiptHarness(Fakes):
+    """One execution environment of receive, and one of report; each with queues of its own."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
-        self.dynamodb = FakeDynamoDB()
+        super().__init__()
         self.parked = FakeSQS(self.clock)
         self.delayed = FakeSQS(self.clock)
         self.clevertap = FakeCleverTap(self.clock.sleep)
-        other = secret(receiptKey=OTHER_KEY, callbackUrl=OTHER_URL)
-        self.secrets = FakeSecretsManager({SECRET: secret(), f"bridge/{OTHER_ACCOUNT}": other})
-        self.counts: dict[str, int] = {}
+        self.secrets.secrets[f"bridge/{OTHER_ACCOUNT}"] = secret(receiptKey=OTHER_KEY, callbackUrl=OTHER_URL)
+        self.counts: Counter[str] = Counter()
         """What was counted so far, over all accounts."""
-        self.receiver = self._app(self.parked).receive
-        self.reporter = self._app(self.delayed).report
+        self.receiver = self.app(sqs=self.parked, transport=self.clevertap.transport).receive
+        self.reporter = self.app(sqs=self.delayed, transport=self.clevertap.transport).report
 
     def post(
         self,
@@ -106,34 +100,26 @@ class ReceiptHarness:
 
     def receive(self, event: dict[str, Any], seconds: float = 9.5) -> dict[str, Any]:
         """What receive answers to an event."""
-        invocation = self._invocation(seconds)
-        try:
+        with self._invocation(seconds) as invocation:
             return receive(self.receiver, event, invocation)
-        finally:
-            self._end(invocation)
 
     def report(self, event: dict[str, Any], seconds: float = 59.0) -> dict[str, Any]:
         """What report answers to an event."""
-        invocation = self._invocation(seconds)
-        try:
+        with self._invocation(seconds) as invocation:
             return report(self.reporter, event, invocation)
-        finally:
-            self._end(invocation)
 
     def retry_parked(self, *bodies: str, seconds: float = 9.5) -> list[str]:
         """Give receive everything that is parked, or other bodies; the ids of those that failed."""
-        entries, self.parked.entries = (self.parked.entries, []) if not bodies else ([], self.parked.entries)
-        return _failures(self.receive(_sqs_event(bodies or _bodies(entries)), seconds))
+        return failures(self.receive(sqs_event(bodies or taken_out(self.parked)), seconds))
 
     def stream(self, *changes: dict[str, Any], seconds: float = 59.0) -> list[str]:
         """Give report a batch of the stream's; the sequence numbers of those that failed."""
-        return _failures(self.report({"Records": list(changes)}, seconds))
+        return failures(self.report({"Records": list(changes)}, seconds))
 
     def retry_delayed(self, *bodies: str, receives: int = 1, seconds: float = 59.0) -> list[str]:
         """Give report what waits with its delay over, or other bodies; the ids of those that failed."""
-        entries = [] if bodies else [entry for entry in self.delayed.entries if entry.due <= self.clock.now]
-        self.delayed.entries = [entry for entry in self.delayed.entries if entry not in entries]
-        return _failures(self.report(_sqs_event(bodies or _bodies(entries), receives), seconds))
+        bodies = bodies or taken_out(self.delayed, self.clock.now)
+        return failures(self.report(sqs_event(bodies, receives), seconds))
 
     def next_delayed(self) -> list[str]:
         """Let time pass until the queue gives delayed reports, and give them to report."""
@@ -150,18 +136,16 @@ class ReceiptHarness:
         found = self.dynamodb.row((number(index), message_id(index)))
         return found.status.value if found else None
 
-    def _app(self, sqs: FakeSQS) -> App:
-        aws: Any = FakeAws(self.dynamodb, sqs, self.secrets)
-        return App.build(Settings(ENVIRONMENT), aws, self.clock, self.clock.sleep, transport=self.clevertap.transport)
-
-    def _invocation(self, seconds: float) -> Invocation:
-        return Invocation("request-id", self.clock.deadline(seconds), InvocationMetrics())
-
-    def _end(self, invocation: Invocation) -> None:
-        invocation.metrics.emit()
-        for counts in invocation.metrics.counts.values():
-            for name, count in counts.items():
-                self.counts[name] = self.counts.get(name, 0) + count
+    @contextmanager
+    def _invocation(self, seconds: float) -> Iterator[Invocation]:
+        """An invocation, whose metrics are written in the end, as the handlers' decorator does it."""
+        invocation = Invocation("request-id", self.clock.deadline(seconds), InvocationMetrics())
+        try:
+            yield invocation
+        finally:
+            invocation.metrics.emit()
+            for counts in invocation.metrics.counts.values():
+                self.counts.update(counts)
 
 
 def rounds(queue: FakeSQS) -> Iterator[None]:
@@ -171,28 +155,3 @@ def rounds(queue: FakeSQS) -> Iterator[None]:
             return
         yield
     raise AssertionError("still on the queue after 200 rounds")
-
-
-def metrics(printed: str) -> dict[tuple[str, str], list[float]]:
-    """All metrics that were written, by (account, name)."""
-    documents = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
-    return {
-        (one["account"], metric["Name"]): one[metric["Name"]]
-        for one in documents
-        for metric in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    }
-
-
-def _bodies(entries: list[Entry]) -> tuple[str, ...]:
-    return tuple(entry.body for entry in entries)
-
-
-def _sqs_event(bodies: tuple[str, ...], receives: int = 1) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": str(receives)}
-    records = [{"messageId": f"sqs-{n}", "body": body, "attributes": attributes} for n, body in enumerate(bodies)]
-    return {"Records": records}
-
-
-def _failures(answer: dict[str, Any]) -> list[str]:
-    assert {*answer} == {"batchItemFailures"}
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

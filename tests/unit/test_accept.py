@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,22 +30,14 @@ from tests.fakes.faults import (
     Fault,
     silence,
 )
-from tests.fakes.values import ACCOUNT_ID, account, message, message_id, number, text
+from tests.fakes.values import ACCOUNT_ID, message, message_id, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.accept import Answer
     from tests.unit.harness import Bridge
 
 KEY = (number(1), message_id(1))
-SECONDS = 13.5
-"""Of an invocation of accept: its timeout less the time to answer."""
-
-
-def post(bridge: Bridge, records: Any, **changes: Any) -> Answer:
-    body = json.dumps(records).encode()
-    return bridge.acceptor.accept(body, account(**changes), bridge.invocation(SECONDS, "request"))
 
 
 def record(index: int = 1, words: str = text()) -> dict[str, str]:
@@ -55,12 +46,12 @@ def record(index: int = 1, words: str = text()) -> dict[str, str]:
 
 def post_one(bridge: Bridge, index: int = 1, **changes: Any) -> dict[str, Any]:
     """What CleverTap is told of one message."""
-    return post(bridge, record(index), **changes).body
+    return bridge.post(record(index), **changes).body
 
 
 def post_many(bridge: Bridge, count: int, rejected: tuple[int, ...] = ()) -> dict[str, Any]:
     """What CleverTap is told of a batch, some of whose records have no text."""
-    return post(bridge, [record(n, "" if n in rejected else text()) for n in range(count)]).body
+    return bridge.post([record(n, "" if n in rejected else text()) for n in range(count)]).body
 
 
 def status(bridge: Bridge, index: int = 1) -> str | None:
@@ -68,7 +59,7 @@ def status(bridge: Bridge, index: int = 1) -> str | None:
     return row and row.status.value
 
 
-def told(status: str, **more: str) -> dict[str, str]:
+def answered(status: str, **more: str) -> dict[str, str]:
     return {"status": status, "messageId": message_id(1), **more}
 
 
@@ -88,7 +79,7 @@ def lay(bridge: Bridge, status: str) -> None:
 
 
 def test_one_message_is_sent_while_clevertap_waits(bridge: Bridge):
-    assert post_one(bridge) == told("sent", verificationId="v1")
+    assert post_one(bridge) == answered("sent", verificationId="v1")
 
     assert status(bridge) == "sent"
     assert bridge.sqs.entries == []
@@ -98,7 +89,7 @@ def test_one_message_is_sent_while_clevertap_waits(bridge: Bridge):
 def test_what_the_vendor_rejects_is_told_in_the_answer_and_not_reported(bridge: Bridge):
     bridge.vendor.script.append(verdicts.BAD_NUMBER)
 
-    answer = post(bridge, record())
+    answer = bridge.post(record())
 
     assert (answer.status, answer.body["code"]) == (HTTPStatus.UNPROCESSABLE_ENTITY, "910")
     assert bridge.dynamodb.rows()[0].report is False
@@ -118,7 +109,7 @@ def test_without_an_answer_of_the_vendors_it_is_unknown_and_not_queued(bridge: B
 def test_what_is_not_taken_now_is_queued_as_its_second_attempt(bridge: Bridge):
     bridge.vendor.script.append(verdicts.BUSY)
 
-    assert post_one(bridge) == told("queued")
+    assert post_one(bridge) == answered("queued")
 
     [back] = [decode(entry.body) for entry in bridge.sqs.entries]
     assert (back.attempts, len(back.messages)) == (1, 1)
@@ -140,7 +131,7 @@ def test_the_vendors_own_wait_is_the_delay(bridge: Bridge):
 def test_a_message_posted_again_is_a_duplicate(bridge: Bridge, before: str):
     lay(bridge, before)
 
-    assert post_one(bridge) == told("duplicate", was=before)
+    assert post_one(bridge) == answered("duplicate", was=before)
     assert bridge.vendor.tried == []
     counted = "MessagesPostponed" if before == "sending" else "MessagesDuplicate"
     assert bridge.counts() == {counted: 1}
@@ -312,7 +303,7 @@ def hangs(bridge: Bridge) -> Iterator[None]:
 @pytest.mark.fault("vendor-hangs")
 def test_a_call_that_does_not_end_is_unknown_and_looked_after_by_the_queue(bridge: Bridge):
     with hangs(bridge):
-        assert post_one(bridge) == told("unknown")
+        assert post_one(bridge) == answered("unknown")
 
     [entry] = bridge.sqs.entries
     bridge.clock.sleep(900)
@@ -326,7 +317,7 @@ def test_a_call_that_does_not_end_is_unknown_even_without_the_queue(bridge: Brid
     bridge.sqs.down("send_message_batch", UNREACHED)
 
     with hangs(bridge):
-        assert post_one(bridge) == told("unknown"), "a 5xx would make CleverTap send it by another way"
+        assert post_one(bridge) == answered("unknown"), "a 5xx would make CleverTap send it by another way"
 
 
 @pytest.mark.fault("name-lookup-hangs")
@@ -338,7 +329,7 @@ def test_a_call_that_hangs_before_anything_was_written_is_given_up_and_sent_late
         go.wait(5)
 
     bridge.vendor.before_writing = hang
-    assert post_one(bridge) == told("queued")
+    assert post_one(bridge) == answered("queued")
     bridge.vendor.before_writing = lambda: None
     assert bridge.vendor.tried == []
 
@@ -379,7 +370,7 @@ def test_the_answer_is_there_in_time_though_the_log_hangs_after_the_vendor_took_
 
 
 def test_a_single_rejected_record_is_logged_and_not_reported(bridge: Bridge):
-    answer = post(bridge, record(words=""))
+    answer = bridge.post(record(words=""))
 
     assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
     assert answer.body == {"status": "rejected", "code": "900", "reason": "text is empty"}
@@ -392,7 +383,7 @@ def test_a_rejection_is_answered_though_it_cannot_be_logged(bridge: Bridge, queu
     bridge.dynamodb.down("put_item", UNREACHED)
     bridge.sqs.down("send_message_batch", queue_fault)
 
-    assert post(bridge, record(words="")).body["status"] == "rejected"
+    assert bridge.post(record(words="")).body["status"] == "rejected"
     assert bridge.counts().get("OutcomesUnrecorded") == (1 if queue_fault else None)
 
 
@@ -484,12 +475,12 @@ def test_a_chunk_in_doubt_that_a_worker_has_already_sent_was_accepted(bridge: Br
     bridge.sqs.around = work
     bridge.sqs.down("send_message_batch", LOST_AFTER)
     try:
-        told = {item["messageId"] for item in post_many(bridge, 3)["rejected"]}
+        refused = {item["messageId"] for item in post_many(bridge, 3)["rejected"]}
     except NothingAccepted:
-        told = {message_id(n) for n in range(3)}
+        refused = {message_id(n) for n in range(3)}
 
     sent = {key[1] for key in bridge.vendor.sent}
-    assert not sent & told, "CleverTap was told that these were not taken, and they were sent"
+    assert not sent & refused, "CleverTap was told that these were not taken, and they were sent"
 
 
 @pytest.mark.fault("queue-in-doubt")

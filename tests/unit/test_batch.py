@@ -25,7 +25,7 @@ from tests.unit.harness import LIFETIME, Bridge, chunk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PATIENCE = 10  # seconds until a thread that never ends fails a test
+TIMEOUT = 10  # seconds until a thread that never ends fails a test
 SENDING = 44  # seconds of a worker's 59 in which it sends
 
 
@@ -55,7 +55,7 @@ def run(bridge: Bridge, messages: Iterable[Message], leftovers: Leftovers | None
 
     thread = threading.Thread(target=runs, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(TIMEOUT)
     assert not thread.is_alive(), "it waits for ever"
     for error in raised:
         raise error
@@ -81,16 +81,16 @@ class Gate:
         """Stand still, until time is over and longer."""
         self._threads.append(threading.current_thread())
         self._clock.sleep(SENDING + 5)
-        self._open.wait(PATIENCE)
+        self._open.wait(TIMEOUT)
 
     def wait(self) -> None:
         self._threads.append(threading.current_thread())
-        self._open.wait(PATIENCE)
+        self._open.wait(TIMEOUT)
 
     def open(self) -> None:
         self._open.set()
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
             assert not thread.is_alive()
 
 
@@ -122,7 +122,7 @@ def test_as_many_are_at_the_vendor_at_once_as_may_be_and_no_more():
         with lock:
             now += 1
             most = max(most, now)
-        together.wait(PATIENCE)  # fails where fewer come together
+        together.wait(TIMEOUT)  # fails where fewer come together
         with lock:
             now -= 1
 
@@ -136,6 +136,7 @@ def test_as_many_are_at_the_vendor_at_once_as_may_be_and_no_more():
 
 def test_each_message_has_one_result_whatever_becomes_of_it_on_many_threads():
     bridge = Bridge(concurrency=16)
+    bridge.clock.ticks = 0.001  # after a refusal messages wait for one another
     some = [verdicts.SENT, verdicts.BAD_NUMBER, verdicts.RATE, verdicts.TOO_SOON, KeyError(), verdicts.SENT]
     bridge.vendor.script.extend(some * 20)
     messages = [message(n) for n in range(300)]
@@ -208,7 +209,7 @@ def test_outcomes_do_not_wait_for_a_full_batch_while_messages_go_on_ending(bridg
             super().append(result)
             two_further_on = min(len(self) + 2, BATCH - 1)  # then the next has ended
             with ahead:
-                assert ahead.wait_for(lambda: len(bridge.vendor.tried) >= two_further_on, PATIENCE)
+                assert ahead.wait_for(lambda: len(bridge.vendor.tried) >= two_further_on, TIMEOUT)
             bridge.clock.sleep(0.2)
             written.append(bridge.dynamodb.statuses().count("sent"))
 
@@ -250,7 +251,7 @@ def test_a_breaker_that_opens_is_told_while_other_accounts_go_on(bridge: Bridge)
 
     def meanwhile() -> None:
         if len(bridge.vendor.tried) == 2 * BATCH_FAILURES:
-            in_time.append(told.wait(PATIENCE))
+            in_time.append(told.wait(TIMEOUT))
 
     bridge.vendor.meanwhile = meanwhile
     a = [message(n, account="A") for n in range(BATCH_FAILURES + 1)]
@@ -454,14 +455,14 @@ def test_an_answer_that_came_while_the_table_was_slow_is_used(monkeypatch: pytes
     def meanwhile() -> None:
         if next(turns) == 1:  # the second
             threads.append(threading.current_thread())
-            go.wait(PATIENCE)
+            go.wait(TIMEOUT)
             bridge.clock.sleep(SENDING + 1)
 
     def slow(point: str) -> None:
         if point == "before batch_write_item":
             go.set()
             for thread in threads:
-                thread.join(PATIENCE)
+                thread.join(TIMEOUT)
 
     bridge.vendor.meanwhile, bridge.dynamodb.around = meanwhile, slow
     leftovers = left()
@@ -517,7 +518,7 @@ def test_attempts_that_do_not_end_open_the_breaker(where: str):
     together = threading.Barrier(BATCH_FAILURES, action=lambda: bridge.clock.sleep(SENDING + 5))
 
     def hang() -> None:
-        together.wait(PATIENCE)
+        together.wait(TIMEOUT)
         gate.wait()
 
     setattr(bridge.vendor, where, hang)

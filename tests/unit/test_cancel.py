@@ -81,9 +81,7 @@ def test_a_claim_that_may_stand_and_sent_nothing_is_cancelled(bridge: Bridge):
     [claim] = back["messages"][0]["unsentClaims"]
     doubtful = not_queued(message(0, unsent_claims=(claim,)), 0)
 
-    cancelled = Canceller(bridge.log).cancel(
-        [doubtful], ACCOUNT_ID, bridge.clock.deadline(10), report=False
-    )
+    cancelled = Canceller(bridge.log).cancel([doubtful], ACCOUNT_ID, bridge.clock.deadline(10), report=False)
 
     assert cancelled.rejections == [doubtful]
     assert bridge.dynamodb.statuses() == ["rejected"]

@@ -17,7 +17,7 @@ from bridge.leftovers import Leftovers
 from bridge.message import Cause, Message
 from bridge.message_central import verdicts
 from bridge.send import Ending, SendResult
-from bridge.throttle import LESS, Throttle
+from bridge.throttle import UNLIMITED, Throttle
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
 from tests.fakes.values import message
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from bridge.message import Outcome
 
-PATIENCE = 10  # seconds until a thread that never ends fails a test
+TIMEOUT = 10  # seconds until a thread that never ends fails a test
 FAILURES = 3
 PLACES = 4
 
@@ -138,7 +138,7 @@ def test_no_more_begin_than_there_are_places_until_one_has_ended(table: Table, p
     assert not waits.done()
     deal.end(first, verdicts.SENT)
 
-    assert waits.result(PATIENCE).message == message(2, account="A")
+    assert waits.result(TIMEOUT).message == message(2, account="A")
 
 
 def test_nothing_begins_when_the_time_to_begin_is_over(table: Table):
@@ -157,7 +157,7 @@ def test_those_who_wait_are_let_go_when_it_stops(table: Table, pool: ThreadPoolE
 
     deal.stop()
 
-    assert [one.result(PATIENCE) for one in waiting] == [None] * 3
+    assert [one.result(TIMEOUT) for one in waiting] == [None] * 3
     assert deal.take() is None
 
 
@@ -185,7 +185,7 @@ def test_a_short_pause_is_waited_for(table: Table):
 
 
 @pytest.mark.fault("rate-limit")
-def test_a_refusal_for_the_rate_is_no_outage_and_lowers_the_places(table: Table):
+def test_a_refusal_for_the_rate_is_no_outage_and_limits_the_rate(table: Table):
     line = table.line(20)
     deal = table.deal(line)
     assert line.guard
@@ -194,7 +194,7 @@ def test_a_refusal_for_the_rate_is_no_outage_and_lowers_the_places(table: Table)
         table.clock.sleep(1)
 
     assert line.guard.breaker.mode is Mode.ALL
-    assert line.guard.throttle.limit < LESS * LESS
+    assert line.guard.throttle.rate < UNLIMITED
 
 
 def test_an_outage_stops_an_account_and_no_other(table: Table):
@@ -223,7 +223,7 @@ def test_a_probe_is_made_by_one_thread_and_the_others_wait_for_it(table: Table, 
     assert line.guard
     deal.end_probe(line.guard, works=True)
 
-    assert waits.result(PATIENCE).message == message(0, account="A")
+    assert waits.result(TIMEOUT).message == message(0, account="A")
 
 
 def test_a_probe_that_fails_ends_the_waiting(table: Table, pool: ThreadPoolExecutor):
@@ -235,7 +235,7 @@ def test_a_probe_that_fails_ends_the_waiting(table: Table, pool: ThreadPoolExecu
     assert line.guard
     deal.end_probe(line.guard, works=False)
 
-    assert waits.result(PATIENCE) is None
+    assert waits.result(TIMEOUT) is None
     assert line.guard.held_by()[0] is Cause.BREAKER
     assert len(line.jobs) == 3
 
@@ -401,7 +401,7 @@ def test_many_threads_work_everything_off_once(table: Table, pool: ThreadPoolExe
     together = threading.Barrier(8)
 
     def work() -> None:
-        together.wait(PATIENCE)
+        together.wait(TIMEOUT)
         while taken := deal.take():
             one = taken[1]
             assert one
@@ -409,7 +409,7 @@ def test_many_threads_work_everything_off_once(table: Table, pool: ThreadPoolExe
             deal.end(one, verdicts.SENT)
 
     for thread in [pool.submit(work) for _ in range(8)]:
-        thread.result(PATIENCE)
+        thread.result(TIMEOUT)
 
     assert len(begun) == len({*begun}) == 600
     assert all(line.guard and line.guard.throttle.wait() == 0.0 for line in lines)

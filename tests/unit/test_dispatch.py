@@ -338,6 +338,19 @@ def test_what_shows_nothing_does_not_use_up_the_try(bridge: Bridge):
     assert bridge.counts()["MessagesSent"] == 50
 
 
+def test_a_worker_with_nothing_to_try_leaves_the_try_to_the_next(bridge: Bridge):
+    dispatch(bridge, chunk(5, first=100))
+    open_breaker(bridge)
+    bridge.clock.sleep(FIRST_PROBE_SECONDS)
+
+    dispatch(bridge, chunk(5, first=100))
+    bridge.new_environment()
+    dispatch(bridge, chunk(20))
+
+    assert bridge.counts()["MessagesDuplicate"] == 5
+    assert bridge.counts()["MessagesSent"] == 25
+
+
 def test_a_message_that_waits_for_the_breaker_is_counted(bridge: Bridge):
     open_breaker(bridge)
     before = bridge.counts()
@@ -359,6 +372,7 @@ def test_rejections_of_single_messages_are_no_outage(bridge: Bridge):
 @pytest.mark.fault("rate-limit")
 def test_a_rate_limit_is_no_outage_and_what_was_not_begun_made_no_attempt(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.RATE] * 10)
+    bridge.clock.ticks = 0.001  # after a refusal messages wait for one another
 
     assert dispatch(bridge, chunk(50)) == [True]
 

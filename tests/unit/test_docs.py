@@ -133,6 +133,12 @@ def test_each_parameter_has_a_row_with_its_default():
     assert wrong == {}
 
 
+def test_the_structure_names_each_file_of_what_is_deployed():
+    structure = documents.section((ROOT / "docs/architecture.md").read_text(), "Structure")
+    files = [path for path in documents.tracked("functions") if path.suffix == ".py" and path.stem != "__init__"]
+    assert [path.name for path in files if f"{path.name}`" not in structure] == []
+
+
 def test_each_output_that_documents_name_is_one_of_the_template():
     named = {
         name

@@ -51,16 +51,16 @@ def test_the_answer_is_json(handlers: Handlers):
 )
 @pytest.mark.parametrize("encoded", [False, True])
 def test_one_message_in_every_form(handlers: Handlers, body: str, encoded: bool):  # noqa: FBT001
-    status, told = handlers.post(body, encoded=encoded)
+    status, document = handlers.post(body, encoded=encoded)
 
-    assert (status, told["status"]) == (200, "sent")
+    assert (status, document["status"]) == (200, "sent")
 
 
 def test_a_message_without_an_id_gets_one_that_is_told(handlers: Handlers):
-    _, told = handlers.post({"to": number(1), "text": text(), "messageId": "$$MessageID"})
+    _, document = handlers.post({"to": number(1), "text": text(), "messageId": "$$MessageID"})
 
-    assert told["messageId"].startswith("bridge-")
-    assert handlers.dynamodb.rows()[0].message_id == told["messageId"]
+    assert document["messageId"].startswith("bridge-")
+    assert handlers.dynamodb.rows()[0].message_id == document["messageId"]
     assert handlers.dynamodb.rows()[0].report is False
 
 
@@ -109,10 +109,10 @@ def test_of_a_batch_the_bad_records_are_told_with_their_places(handlers: Handler
     records = batch(3)
     records["messages"][1]["to"] = "nobody"
 
-    status, told = handlers.post(records)
+    status, document = handlers.post(records)
 
-    assert (status, told["status"], told["accepted"]) == (200, "queued", 2)
-    [rejected] = told["rejected"]
+    assert (status, document["status"], document["accepted"]) == (200, "queued", 2)
+    [rejected] = document["rejected"]
     assert (rejected["index"], rejected["messageId"], rejected["code"]) == (1, message_id(1), "910")
     assert rejected["reason"]
 
@@ -121,25 +121,25 @@ def test_of_a_batch_the_bad_records_are_told_with_their_places(handlers: Handler
 
 
 def test_one_message_with_an_impossible_number_is_rejected(handlers: Handlers):
-    status, told = handlers.post({**ONE, "to": "12"})
+    status, document = handlers.post({**ONE, "to": "12"})
 
-    assert (status, told["status"], told["code"]) == (422, "rejected", "910")
-    assert {*told} == {"status", "code", "reason"}
+    assert (status, document["status"], document["code"]) == (422, "rejected", "910")
+    assert {*document} == {"status", "code", "reason"}
     assert handlers.dynamodb.statuses() == ["rejected"]
 
 
 def test_one_message_that_the_vendor_rejects_is_rejected(handlers: Handlers):
     handlers.transport.sends.append(answer(400, 400))
 
-    status, told = handlers.post(ONE)
+    status, document = handlers.post(ONE)
 
-    assert (status, told["status"], told["code"]) == (422, "rejected", "910")
+    assert (status, document["status"], document["code"]) == (422, "rejected", "910")
 
 
 def test_a_batch_in_which_none_can_be_sent_is_rejected(handlers: Handlers):
-    status, told = handlers.post([{"to": "1", "text": "x"}, {"to": number(1), "text": ""}])
+    status, document = handlers.post([{"to": "1", "text": "x"}, {"to": number(1), "text": ""}])
 
-    assert (status, told["status"], told["code"]) == (422, "rejected", "910")
+    assert (status, document["status"], document["code"]) == (422, "rejected", "910")
     assert handlers.sqs.entries == []
 
 
@@ -148,10 +148,10 @@ def test_a_batch_in_which_none_can_be_sent_is_rejected(handlers: Handlers):
 
 @pytest.mark.parametrize("body", ["", "hello", "{", "[]", '{"ciphertext": "x"}', "[[[]]]", json.dumps([ONE] * 1_001)])
 def test_what_is_no_request_is_400(handlers: Handlers, body: str):
-    status, told = handlers.post(body)
+    status, document = handlers.post(body)
 
-    assert (status, told["status"]) == (400, "error")
-    assert told["error"]
+    assert (status, document["status"]) == (400, "error")
+    assert document["error"]
     nothing_happened(handlers)
 
 
@@ -238,10 +238,10 @@ def test_one_message_that_can_be_neither_sent_nor_queued_is_503(handlers: Handle
 def test_an_account_that_is_not_filled_in_is_503_and_names_the_field(handlers: Handlers):
     handlers.secrets.secrets[NAME] = secret(password="REPLACE_ME")
 
-    status, told = handlers.post(ONE)
+    status, document = handlers.post(ONE)
 
     assert status == 503
-    assert "password" in told["error"]
+    assert "password" in document["error"]
     nothing_happened(handlers)
 
 
@@ -256,10 +256,10 @@ def test_while_secrets_manager_does_not_answer_it_is_503(handlers: Handlers):
 def test_a_token_that_was_pasted_with_a_line_break_is_503_and_shows_nowhere(handlers: Handlers, pasted: str):
     handlers.secrets.secrets[NAME] = secret(authToken=pasted)
 
-    status, told = handlers.post(ONE)
+    status, document = handlers.post(ONE)
 
     assert status == 503
-    assert pasted not in told["error"]
+    assert pasted not in document["error"]
     nothing_happened(handlers)
 
 
@@ -267,10 +267,10 @@ def test_after_a_part_of_a_batch_is_queued_it_is_never_a_5xx(handlers: Handlers)
     handlers.sqs.refused.extend([{1}, {0}, {0}])
     handlers.dynamodb.down("put_item", LOST_AFTER)
 
-    status, told = handlers.post(batch(150))
+    status, document = handlers.post(batch(150))
 
-    assert (status, told["accepted"], len(told["rejected"])) == (200, 100, 50)
-    assert {item["code"] for item in told["rejected"]} == {"904"}
+    assert (status, document["accepted"], len(document["rejected"])) == (200, 100, 50)
+    assert {item["code"] for item in document["rejected"]} == {"904"}
 
 
 # What is logged and counted

@@ -11,8 +11,7 @@ from bridge.chunk import Chunk, decode, encode
 from tests.fakes.faults import DENIED, LOST_AFTER
 from tests.fakes.values import ACCOUNT_ID, message, message_id, number, text
 from tests.fakes.vendor import answer, page
-from tests.unit.harness import VALIDITY, Bridge, Handlers
-from tests.unit.receipt_harness import metrics
+from tests.unit.harness import VALIDITY, Bridge, Handlers, metrics, taken_out
 
 DAY = 86_400.0
 
@@ -29,9 +28,7 @@ def go_on(handlers: Handlers, seconds: float) -> None:
     until = handlers.clock.now + seconds
     while due := [entry for entry in handlers.sqs.entries if entry.due <= until]:
         handlers.clock.now = max(handlers.clock.now, min(entry.due for entry in due))
-        ready = [entry for entry in handlers.sqs.entries if entry.due <= handlers.clock.now]
-        handlers.sqs.entries = [entry for entry in handlers.sqs.entries if entry not in ready]
-        handlers.work(*(entry.body for entry in ready))
+        handlers.work(*taken_out(handlers.sqs, handlers.clock.now))
     handlers.clock.now = until
 
 
@@ -115,7 +112,7 @@ def test_of_a_batch_in_doubt_what_was_rejected_is_reported_though_a_worker_had_a
     bridge.sqs.around = work_once
     bridge.sqs.down("send_message_batch", LOST_AFTER)
 
-    taken = bridge.accept(*({"to": number(n), "text": text(), "messageId": message_id(n)} for n in range(150)))
+    taken = bridge.post([{"to": number(n), "text": text(), "messageId": message_id(n)} for n in range(150)]).body
 
     assert (taken["status"], taken["accepted"], len(taken["rejected"])) == ("queued", 100, 50)
     rows = Counter((row.status.value, row.report) for row in bridge.dynamodb.rows())

@@ -17,11 +17,6 @@ from tests.unit.receipt_harness import OTHER_ACCOUNT, SECRET, ReceiptHarness, re
 HOUR = 3_600
 
 
-@pytest.fixture
-def harness() -> ReceiptHarness:
-    return ReceiptHarness()
-
-
 def take(harness: ReceiptHarness, *receipts: dict[str, Any]) -> None:
     assert harness.post(list(receipts)) == (200, {"status": "ok", "processed": len(receipts)})
 

@@ -167,15 +167,15 @@ def test_as_many_as_are_promised_are_taken_in_one_call():
 
 
 @pytest.mark.parametrize(
-    ("field", "told"),
+    ("field", "message"),
     [
         ("verificationId", "missing: verificationId or messageId or transactionId"),
         ("mobileNumber", "missing: mobileNumber or mobile or phoneNumber or msisdn"),
         ("status", "missing: status or deliveryStatus or dlrStatus"),
     ],
 )
-def test_what_is_missing_is_told_by_every_name_it_could_have(field: str, told: str):
-    assert error({name: value for name, value in receipt().items() if name != field}) == told
+def test_what_is_missing_is_told_by_every_name_it_could_have(field: str, message: str):
+    assert error({name: value for name, value in receipt().items() if name != field}) == message
 
 
 def test_all_that_is_missing_is_told_at_once():

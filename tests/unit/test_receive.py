@@ -14,16 +14,12 @@ from bridge.pending import DAY_SECONDS
 from bridge.receive import THREADS
 from tests.fakes.faults import APPLIED, DENIED, LOST_AFTER, LOST_BEFORE, NOT_APPLIED, THROTTLED, Fault
 from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, START, message_id, number, secret
-from tests.unit.receipt_harness import OTHER_ACCOUNT, OTHER_KEY, SECRET, ReceiptHarness, metrics, receipt, row
+from tests.unit.harness import metrics
+from tests.unit.receipt_harness import OTHER_ACCOUNT, OTHER_KEY, SECRET, ReceiptHarness, receipt, row
 
 OK = (200, {"status": "ok", "processed": 1})
 NOT_FOUND = (404, {"message": "Not Found"})
 LATER = (503, {"status": "error", "error": "try again later"})
-
-
-@pytest.fixture
-def harness() -> ReceiptHarness:
-    return ReceiptHarness()
 
 
 FORMS = {

@@ -18,6 +18,7 @@ from bridge.sqs import MAX_BYTES
 from tests.fakes.clevertap import SILENCES, answer, judge
 from tests.fakes.faults import LOST_BEFORE, NOT_APPLIED, THROTTLED, Fault
 from tests.fakes.values import ACCOUNT_ID, START, message_id, secret
+from tests.unit.harness import metrics
 from tests.unit.receipt_harness import (
     OTHER_ACCOUNT,
     OTHER_URL,
@@ -25,7 +26,6 @@ from tests.unit.receipt_harness import (
     URL,
     ReceiptHarness,
     change,
-    metrics,
     rounds,
     row,
 )
@@ -38,11 +38,6 @@ if TYPE_CHECKING:
 DOWN = answer(503, b"")
 ENDS = sorted(FINAL)
 ON_THE_WAY = sorted({*Status} - FINAL)
-
-
-@pytest.fixture
-def harness() -> ReceiptHarness:
-    return ReceiptHarness()
 
 
 def delivered(index: int = 0, account: str = ACCOUNT_ID, **attributes: Any) -> dict[str, Any]:
@@ -161,8 +156,8 @@ def test_a_call_holds_at_most_a_hundred(harness: ReceiptHarness, count: int, siz
 def test_each_account_is_told_its_own_at_its_own_url(harness: ReceiptHarness):
     harness.stream(*[delivered(n, OTHER_ACCOUNT if n % 3 else ACCOUNT_ID) for n in range(30)])
 
-    told = {url: [item["meta"] for item in items] for url, items in harness.clevertap.calls}
-    assert told == {
+    reported = {url: [item["meta"] for item in items] for url, items in harness.clevertap.calls}
+    assert reported == {
         URL: [message_id(n) for n in range(30) if n % 3 == 0],
         OTHER_URL: [message_id(n) for n in range(30) if n % 3],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import strategies as st
 
 from bridge.log.row import Row
 from bridge.message import Failure, Outcome, Rejection, Status
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from bridge.log.log import Log
 
 NOW = "2023-11-14T22:13:20.000Z"
-
-texts = st.text(max_size=20)
 
 
 @pytest.fixture

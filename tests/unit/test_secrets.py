@@ -52,8 +52,8 @@ def refused(accounts: Secrets, credentials: Credentials) -> None:
 
 
 def nothing_shows(error: BridgeError) -> None:
-    told = f"{error} {error.args} {error.__cause__}"
-    assert [value for value in secret().values() if value in told] == []
+    shown = f"{error} {error.args} {error.__cause__}"
+    assert [value for value in secret().values() if value in shown] == []
 
 
 # Reading

@@ -1,0 +1,15 @@
+"""Property tests: isolated as unit tests are (see tests/isolation.py)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.isolation import log_lines_are_captured, no_sockets  # noqa: F401 - fixtures; first, for its environment
+
+# isort: split
+from tests.unit.harness import Handlers
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    return Handlers()

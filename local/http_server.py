@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -46,12 +47,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, given `after` so many seconds."""
+    """An HTTP answer, given `after` so many seconds; each byte of its body takes another `byte_seconds`."""
 
     status: int = 200
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
     after: float = 0.0
+    byte_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,14 @@ class HttpServer(Service):
             if connection.transport:
                 connection.transport.abort()
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         given = await _read(request)
         answer = await self._loop.run_in_executor(self._pool, self._call, given) if self._pool else self._call(given)
         if answer.after:
             await asyncio.sleep(answer.after)
         if isinstance(answer, Answer):
+            if answer.byte_seconds:
+                return await _trickle(request, answer)
             return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
         if request.transport:  # else the client has gone
             request.transport.abort()
@@ -155,6 +159,17 @@ class HttpServer(Service):
         except Exception:  # the last line of defence: a fault of ours must not look like a dropped connection
             logger.exception("%s %s failed", request.method, request.path)
             return json_answer({"message": "Internal Server Error"}, 500)
+
+
+async def _trickle(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_length = len(answer.body)
+    with suppress(ConnectionError):  # the client has gone
+        await response.prepare(request)
+        for byte in answer.body:
+            await asyncio.sleep(answer.byte_seconds)
+            await response.write(bytes([byte]))
+    return response
 
 
 async def _read(request: web.BaseRequest) -> Request:

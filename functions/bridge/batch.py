@@ -279,7 +279,8 @@ class Batch:
         if not self._outcomes:
             self._flush_by = Deadline.within(FLUSH_SECONDS, self._invocation.deadline.clock)
         self._outcomes.append((leftovers, claim, outcome))
-        if len(self._outcomes) >= BATCH:
+        # Where somebody waits, before the breaker is published: that may take the time that is left.
+        if self._waited_for or len(self._outcomes) >= BATCH:
             self._flush()
 
     def _flush(self) -> None:

@@ -125,8 +125,8 @@ class Breaker:
         with self._lock:
             self._begin(Mode.SOME, 1) if works else self._begin(Mode.NONE)
 
-    def note(self, message: Message, *, outage: bool) -> None:
-        """One attempt has ended."""
+    def note(self, message: Message, *, outage: bool, in_doubt: bool = False) -> None:
+        """One attempt has ended; `in_doubt`: the message may have been sent, and will not be tried again."""
         with self._lock:
             if not outage:
                 self._failing.clear()
@@ -136,7 +136,7 @@ class Breaker:
             if self.mode is Mode.ALL:
                 self._failing.add((message.recipient, message.message_id))
             if self.mode is Mode.SOME or len(self._failing) >= self._most_failures:
-                self._open()
+                self._open(in_doubt=in_doubt)
 
     def finish(self) -> None:
         """The invocation ends. A few that were all taken close the breaker, though more might have been tried; where no
@@ -169,13 +169,17 @@ class Breaker:
         if self._is_half_open():
             self._close()
         else:
-            self._state = BreakerState(Level.HALF_OPEN, int(self._clock() * 1_000))
+            self._state = BreakerState(
+                Level.HALF_OPEN, int(self._clock() * 1_000), losses=self._state.losses if self._state else 0
+            )
             self._unpublished = partial(self._shared.write, self._account, self._state)
             self._begin(Mode.SOME, FEW)
 
-    def _open(self) -> None:
-        losses = self._state.losses + 1 if self._state and self.mode is Mode.SOME else 0
-        self._state = BreakerState.due(self._clock(), Level.OPEN, 0, losses)
+    def _open(self, *, in_doubt: bool) -> None:
+        probes, losses = 0, 0
+        if self._state and self.mode is Mode.SOME:  # a probe had worked: the next one comes later
+            probes, losses = self._state.probes, self._state.losses + in_doubt
+        self._state = BreakerState.due(self._clock(), Level.OPEN, probes, losses)
         self._unpublished = partial(self._shared.write, self._account, self._state)
         self._begin(Mode.NONE)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.breaker import Mode
-from bridge.message import Cause
+from bridge.message import Cause, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,14 +89,15 @@ class Guard:
         too_many = outcome is not None and outcome.cause is Cause.RATE
         self.throttle.end(job.begun_at, too_many=too_many, retry_after=outcome.retry_after if outcome else None)
         if outcome and outcome.cause is not Cause.NO_TIME:
-            self.breaker.note(job.message, outage=outcome.outage)
+            in_doubt = outcome.status is Status.UNKNOWN
+            self.breaker.note(job.message, outage=outcome.outage, in_doubt=in_doubt)
         else:
             self.breaker.give_back()
 
     def note_stuck(self, job: Job) -> None:
         """An attempt did not end in time: evidence of an outage, too."""
         self.throttle.end(job.begun_at)
-        self.breaker.note(job.message, outage=True)
+        self.breaker.note(job.message, outage=True, in_doubt=job.attempt is not None and job.attempt.permit.written)
 
     def held_by(self) -> tuple[Cause, float]:
         """Why what is left was not begun, and in how many seconds to look again."""

@@ -1,4 +1,4 @@
-"""DynamoDB's JSON protocol over botocore's own signer and connections, without the client that boto3 puts around them.
+"""DynamoDB's JSON protocol over botocore's connections, without the client that boto3 puts around them.
 
 Each message is claimed by a call of its own, and in that call boto3's client takes more CPU than all the rest of a
 message's way: it works out the endpoint, the parameters' shapes and the retries anew each time. What is sent and what
@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.regions import EndpointResolver
 
 from bridge.documents import json_object
+from bridge.signing import Signer
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -50,7 +51,7 @@ class DynamoDB:
     def __init__(self, url: str, region: str, credentials: Credentials, http: URLLib3Session) -> None:
         """`http` has the timeouts, and as many connections as there are threads."""
         self._url = url
-        self._region = region
+        self._signer = Signer(url, region, time.time)
         self._credentials = credentials
         self._http = http
 
@@ -81,11 +82,12 @@ class DynamoDB:
             ClientError: DynamoDB answered with an error.
             BotoCoreError: it did not answer, or with something else than JSON; the call may have been carried out.
         """
-        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"{_VERSION}.{operation}"}
-        call = AWSRequest("POST", self._url, headers, json.dumps(request).encode())
+        body = json.dumps(request).encode()
         # Frozen: credentials that are renewed meanwhile must not mix with the old ones.
-        SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(call)
-        answer = self._http.send(call.prepare())
+        credentials = self._credentials.get_frozen_credentials()
+        headers = self._signer.headers(credentials, f"{_VERSION}.{operation}", body)
+        call: Any = AWSPreparedRequest  # a plain dictionary does for its headers
+        answer = self._http.send(call("POST", self._url, headers, body, stream_output=False))
         document = json_object(answer.content)
         if answer.status_code != HTTPStatus.OK:
             raise ClientError(_error(answer.status_code, document), operation)

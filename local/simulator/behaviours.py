@@ -23,6 +23,7 @@ class Behaviour:
 
     `accepts`: the message goes out. `status`, `code`: HTTP status and `responseCode` of the answer; `code` None: the
     body has none; `raw` takes the place of the whole body. `drops`: the connection is cut instead of answered.
+    `trickles`: the body comes byte by byte.
     `times`: a number ending in `suffix` meets this so many times and is well served afterwards; None: always.
     """
 
@@ -38,6 +39,7 @@ class Behaviour:
     raw: bytes | None = None
     pause: Pause = Pause.NONE
     drops: bool = False
+    trickles: bool = False
     times: int | None = None
 
 
@@ -65,6 +67,7 @@ BEHAVIOURS = (
     Behaviour("half", "99007", "accepted, answered 200 with half a JSON", accepts=True, raw=_HALF),
     Behaviour("empty", "99008", "accepted, answered 200 with no body", accepts=True, raw=b""),
     Behaviour("no_code", "99009", "accepted, 200 without a responseCode", accepts=True, raw=b'{"message": "SUCCESS"}'),
+    Behaviour("trickle", "99010", "accepted, answered byte by byte", 200, 200, "SUCCESS", accepts=True, trickles=True),
     BAD_REQUEST,
     UNAUTHORIZED,
     Behaviour("forbidden", "99403", "403 once, as a refused token", 403, 403, "FORBIDDEN", times=1),

@@ -33,7 +33,7 @@ class Call:
 
 
 def decide(call: Call, settings: Settings, account: Account, now: float) -> Behaviour:
-    """How to treat the call: the vendor's rules come first, then the last digits of the number, then the rates."""
+    """How to treat the call: the vendor's rules come first, then text, last digits of the number, and rates."""
     if not call.is_authorized:
         return behaviours.UNAUTHORIZED
     broken = _broken_rule(call.form, settings)
@@ -43,6 +43,8 @@ def decide(call: Call, settings: Settings, account: Account, now: float) -> Beha
         return behaviours.NO_CREDIT
     if settings.refuse_repeats and account.latest(call.number, settings.repeat_seconds, now):
         return behaviours.REPEATED
+    if call.form["message"] in settings.texts:
+        return behaviours.BY_NAME[settings.texts[call.form["message"]]]
     earlier = account.calls_for[call.number] - 1
     behaviour = behaviours.behaviour_for(call.number, earlier)
     return behaviour if behaviour is not behaviours.OK else _by_rate(settings, call.number, earlier)
@@ -80,7 +82,7 @@ def answer(behaviour: Behaviour, message: Accepted | None, earlier_id: str | Non
     body = (
         json.dumps(_body(behaviour, message, earlier_id, settings)).encode() if behaviour.raw is None else behaviour.raw
     )
-    return Answer(behaviour.status, body, headers, after)
+    return Answer(behaviour.status, body, headers, after, settings.byte_seconds if behaviour.trickles else 0.0)
 
 
 def _pause(behaviour: Behaviour, settings: Settings) -> float:

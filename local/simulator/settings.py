@@ -43,6 +43,7 @@ class Settings:
 
     `rates` maps names of behaviours to shares of the send calls; they apply to numbers whose last digits ask for
     nothing. The same `seed` treats the same number's n-th call in the same way, whatever the order of the calls.
+    `texts` maps texts to names of behaviours that they always meet. `byte_seconds`: between two bytes of `trickle`.
     `credits`: accepted messages until 508, None for no limit. `refuse_repeats`: a number that was accepted less
     than `repeat_seconds` ago is answered 506. `valid_tokens`: accepted without a token call, as if pasted from the
     console.
@@ -54,8 +55,10 @@ class Settings:
     latency_ms: float = 0.0
     seed: int = 0
     rates: dict[str, float] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     slow_seconds: float = 3.0
     hang_seconds: float = 60.0
+    byte_seconds: float = 1.0
     token_lifetime_seconds: float = 7 * 86400
     refuse_password: bool = False
     valid_tokens: list[str] = field(default_factory=list)
@@ -71,7 +74,8 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     changes = dict(changes)
     if "receipts" in changes:
         changes["receipts"] = _replaced(settings.receipts, changes["receipts"])
-    _check_rates(changes.get("rates", {}))
+    _check_names([*changes.get("rates", {}), *changes.get("texts", {}).values()])
+    _check_sum(changes.get("rates", {}))
     return _replaced(settings, changes)
 
 
@@ -82,9 +86,12 @@ def _replaced(settings: S, changes: dict[str, Any]) -> S:
     return replace(settings, **changes)
 
 
-def _check_rates(rates: dict[str, float]) -> None:
-    unknown = rates.keys() - BY_NAME.keys()
+def _check_names(names: list[str]) -> None:
+    unknown = {*names} - BY_NAME.keys()
     if unknown:
         raise SettingError(f"unknown behaviours: {', '.join(sorted(unknown))}")
+
+
+def _check_sum(rates: dict[str, float]) -> None:
     if sum(rates.values()) > 1:
         raise SettingError("the rates add up to more than 1")

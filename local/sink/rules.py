@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# In one call. CleverTap's documentation is not clear about the number, so the strict reading applies.
+# In one call. CleverTap's documentation is not clear about the number, so the lower one applies.
 MOST_ITEMS = 100
 
 FINAL_EVENTS = ("delivered", "failed")

@@ -1,4 +1,5 @@
-"""`make bench`: the figures of design §11, each beside what it is compared with, in one table and in bench.json.
+"""`make bench`: the figures of docs/performance.md, each beside what it is compared with, in one table and in
+bench.json. `python -m tests.bench accept dispatch` measures these parts alone.
 
 Absolute figures are this machine's, and those of this moment; the ratios are what can be repeated.
 """
@@ -25,7 +26,7 @@ from tests.bench.stub import Stub
 from tests.bench.table import Line, cpu_ms, stub_share, text, undisturbed_ratio, wall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.bench.artifact import Artifacts
     from tests.bench.lambda_api import Life
@@ -47,14 +48,14 @@ MEMORY_MB = 200
 
 
 class Turns(NamedTuple):
-    """Rounds in a process, and the afternoon version's messages a round, which it sends one after the other.
+    """Rounds in a process, and the naive version's messages a round, which it sends one after the other.
 
     Where that is mostly waiting, `at_once` processes do it: what it costs one alone to wake up changes by half from one
     minute to the next.
     """
 
     rounds: int
-    afternoon: int
+    naive: int
     at_once: int
 
 
@@ -64,7 +65,7 @@ DISPATCHED = 10 * world.THREADS  # messages a round
 TLS_ROUNDS = 6
 
 figures: dict[str, float] = {}
-"""What `costs` needs of the other parts: seconds."""
+"""What `costs` needs of accept, scale, and receipts and reports: seconds."""
 
 
 def cold_starts(built: Artifacts) -> Iterator[Line]:
@@ -77,11 +78,11 @@ def cold_starts(built: Artifacts) -> Iterator[Line]:
                 lives.setdefault(handler, []).append(live(built.bare, f"{handler}.handler", [{}], environment))
             for function in world.FUNCTIONS:
                 events, environment = [world.EVENTS[function](1)], world.environment(function, stub.url)
-                lives.setdefault(function, []).append(live(built.built, f"{function}.handler", events, environment))
+                lives.setdefault(function, []).append(live(built.built, world.handler(function), events, environment))
                 # On Lambda nothing can be written there; here it might be.
                 read_only = {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
                 lives.setdefault(f"{function}, without", []).append(
-                    live(built.without_bytecode, f"{function}.handler", events, read_only)
+                    live(built.without_bytecode, world.handler(function), events, read_only)
                 )
     part = "Cold start, process start to first answer (ratios of CPU)"
     spent = {name: [life.cpu for life in its] for name, its in lives.items()}
@@ -117,14 +118,14 @@ def accept(built: Artifacts) -> Iterator[Line]:
 
 
 def dispatch(built: Artifacts) -> Iterator[Line]:
-    """Beside the same without a log, and beside a plain version."""
+    """Beside the same calls without a log, and beside a naive version."""
     for latency, turns in DISPATCH.items():
         aws = AWS_MS if latency else 0.0
         counts = {"dispatch": DISPATCHED, "BareLoop": DISPATCHED}
         with Stub(latency, aws) as stub:
             runs = [
                 measured(built.built, stub.url, "dispatch", counts, turns.rounds)
-                | _at_once(built, stub.url, {"Afternoon": turns.afternoon}, turns.rounds, turns.at_once)
+                | _at_once(built, stub.url, {"Naive": turns.naive}, turns.rounds, turns.at_once)
                 for _ in range(PROCESSES)
             ]
         part = f"Dispatch, {DISPATCHED} messages, vendor {latency} ms, AWS {aws:.0f} ms"
@@ -133,9 +134,9 @@ def dispatch(built: Artifacts) -> Iterator[Line]:
         compared = f"bare loop: {_per_cpu(bare)}"
         yield Line(part, "messages per CPU-second", _per_cpu(ours), compared, of_bare, "≥ 0.25", of_bare >= 0.25)
         of_plain = 1 / _cpu_ratio(ours, plain)
-        yield Line(part, "messages per CPU-second", _per_cpu(ours), f"afternoon version: {_per_cpu(plain)}", of_plain)
+        yield Line(part, "messages per CPU-second", _per_cpu(ours), f"naive version: {_per_cpu(plain)}", of_plain)
         faster = undisturbed_ratio([one.wall / one.count for one in plain], [one.wall / one.count for one in ours])
-        compared = f"afternoon version: {turns.afternoon / wall(plain):.1f}"
+        compared = f"naive version: {turns.naive / wall(plain):.1f}"
         yield Line(part, "messages per second", f"{DISPATCHED / wall(ours):.0f}", compared, faster)
         yield Line(part, "stub's share of one core", f"{stub_share(ours):.0%}", f"bare loop: {stub_share(bare):.0%}")
 
@@ -232,7 +233,7 @@ def memory(built: Artifacts) -> Iterator[Line]:
         bare = live(built.bare, "bare_boto.handler", [{}], world.environment("accept", stub.url)).peak_mb
         for function in world.FUNCTIONS:
             events = [world.EVENTS[function](MESSAGES) for _ in range(3)]
-            peak = live(built.built, f"{function}.handler", events, world.environment(function, stub.url)).peak_mb
+            peak = live(built.built, world.handler(function), events, world.environment(function, stub.url)).peak_mb
             compared = f"bare handler with boto3: {bare:.0f} MB"
             yield Line(
                 "Peak memory, events of 1,000",
@@ -292,8 +293,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure, print, write."""
+PARTS: dict[str, Callable[[Artifacts], Iterator[Line]]] = {
+    part.__name__: part
+    for part in (cold_starts, accept, dispatch, over_tls, scale, growth, receipts_and_reports, memory, costs)
+}
+
+
+def main(names: list[str]) -> None:
+    """Measure the parts of these names (all, without any), print, write."""
     begun, found = time.monotonic(), machine()
     _say(f"{found['processor']}, {found['cores']} cores, {found['system']}, Python {found['python']}")
     if not found["is_the_runtime"]:
@@ -302,9 +309,9 @@ def main() -> None:
         _say(f"Others use this machine as well (load average {found['load_average']:.1f}): trust ratios, not figures.")
     built = artifact.build()
     lines: list[Line] = []
-    for part in (cold_starts, accept, dispatch, over_tls, scale, growth, receipts_and_reports, memory, costs):
-        _say(f"… {part.__name__.replace('_', ' ')}")
-        lines += part(built)
+    for name in names or PARTS:
+        _say(f"… {name.replace('_', ' ')}")
+        lines += PARTS[name](built)
     minutes = (time.monotonic() - begun) / 60
     RESULT.write_text(
         json.dumps({"machine": found, "minutes": minutes, "lines": [asdict(line) for line in lines]}, indent=1)
@@ -318,4 +325,4 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

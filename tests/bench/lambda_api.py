@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class _Routes(BaseHTTPRequestHandler):
         self.server.ready_at = self.server.ready_at or time.perf_counter()
         if self.server.given == len(self.server.events):
             self.server.over.set()
-            time.sleep(PATIENCE_SECONDS)
+            time.sleep(TIMEOUT_SECONDS)
             return
         event = self.server.events[self.server.given]
         self.server.given += 1
@@ -101,7 +101,7 @@ def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], enviro
         [sys.executable, "-m", "awslambdaric", handler], cwd=directory, env=variables, stdout=subprocess.DEVNULL
     )
     try:
-        over = api.over.wait(PATIENCE_SECONDS)
+        over = api.over.wait(TIMEOUT_SECONDS)
     finally:
         process.kill()
         _, _, usage = os.wait4(process.pid, 0)

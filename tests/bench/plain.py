@@ -1,4 +1,4 @@
-"""What the functions are compared with: the least code for the same calls, and what one writes in an afternoon."""
+"""What the functions are compared with: the least code for the same calls, and what one writes at first."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class BareLoop:
         return bool(answer.json()["responseCode"] == 200)
 
 
-class Afternoon:
+class Naive:
     """One message after the other: a token, the call, and a put through boto3's resource."""
 
     def __init__(self) -> None:

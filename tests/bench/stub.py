@@ -26,7 +26,7 @@ SECRET = {
     "customerId": "C-BENCH",
     "email": "bench@example.com",
     "password": "bench-password",
-    "apiKey": "bench-key",
+    "apiKey": "bench-api-key",
     "receiptKey": "bench-receipt-key",
     "senderId": "BENCHS",
 }
@@ -55,8 +55,13 @@ SENT = _json(
 )
 CALLED = _json({"status": "success", "unprocessed": []})
 ROW = {
-    "messageId": {"S": "m-1"},
+    "messageId": {"S": "BENCH-ACCOUNT/m-1"},
+    "account": {"S": "BENCH-ACCOUNT"},
     "status": {"S": "sent"},
+    "acceptedAt": {"S": "2026-01-01T00:00:00.000Z"},
+    "attempts": {"N": "1"},
+    "report": {"BOOL": True},
+    "expiresAt": {"N": "1798761600"},
     "verificationId": {"S": VERIFICATION_ID},
     "claimedAt": {"S": "2026-01-01T00:00:00.000Z"},
     "claimedBy": {"S": "bench/1"},
@@ -116,7 +121,7 @@ class _Connection(asyncio.Protocol):
         elif b"dynamodb_20120810.query" in head:
             self._send(_rows(body), self._aws)
         elif b"x-amz-target: dynamodb" in head:
-            self._send(b"{}", self._aws)
+            self._send(b"{}", self._aws)  # written; or read, and no breaker is open
         elif b"x-amz-target: amazonsqs" in head:
             self._send(_taken(body), self._aws)
         elif b"x-amz-target: secretsmanager" in head:

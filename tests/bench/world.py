@@ -16,6 +16,12 @@ CHUNK = 100
 THREADS = 32
 
 FUNCTIONS = ("accept", "dispatch", "receive", "report")
+MODULES = {function: f"handlers.{function}" for function in FUNCTIONS}
+
+
+def handler(function: str) -> str:
+    """A function's handler as the template names it."""
+    return f"{MODULES[function]}.handler"
 
 
 def environment(function: str, url: str) -> dict[str, str]:
@@ -31,7 +37,9 @@ def environment(function: str, url: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": url,
         "STACK_NAME": "bench",
         "SMS_LOG_TABLE": "SmsLog",
+        "CAMPAIGN_TABLE": "CampaignTable",
         "DISPATCH_QUEUE_URL": f"{url}/dispatch",
+        "SINGLE_QUEUE_URL": f"{url}/single",
         "RECEIPT_QUEUE_URL": f"{url}/receipts",
         "REPORT_QUEUE_URL": f"{url}/reports",
         "MESSAGE_CENTRAL_URL": url,
@@ -114,9 +122,11 @@ def report_event(changes: int) -> dict[str, Any]:
 def _change(index: int) -> dict[str, Any]:
     new = {
         "recipient": {"S": number(index)},
-        "messageId": {"S": uuid.uuid4().hex * 2},
+        "messageId": {"S": f"{ACCOUNT}/{uuid.uuid4().hex * 2}"},
         "account": {"S": ACCOUNT},
         "status": {"S": "delivered"},
+        "attempts": {"N": "1"},
+        "expiresAt": {"N": "1798761600"},
         "acceptedAt": {"S": _now()},
         "finalAt": {"S": _now()},
         "report": {"BOOL": True},
@@ -129,6 +139,9 @@ def _change(index: int) -> dict[str, Any]:
 def _now() -> str:
     return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+
+LEAST_CALLS = {"accept": 0.001, "dispatch": 2, "receive": 2, "report": 0.01}
+"""Requests to the stub for each message: with fewer a function did not do its work, and was not measured at it."""
 
 EVENTS = {
     "accept": accept_event,

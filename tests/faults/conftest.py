@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.aws import Aws
+from tests.faults.gateway import Gateway
 from tests.faults.scoreboard import Scoreboard
 from tests.faults.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SEED = pytest.StashKey[str]()
@@ -83,6 +85,16 @@ def make_module_world(aws, request, tmp_path_factory):
     seed, logs = request.config.stash[SEED], tmp_path_factory.mktemp("worlds")
     with ExitStack() as worlds:
         yield partial(_world, worlds, aws, request.config.stash[SCOREBOARD], logs, Random(seed))
+
+
+@pytest.fixture
+def gateway(tmp_path) -> Iterator[Gateway]:
+    """A real nginx, which `make_world(front=gateway.before)` puts before the vendor."""
+    directory = tmp_path / "nginx"
+    directory.mkdir()
+    one = Gateway(directory)
+    yield one
+    one.stop()
 
 
 @pytest.fixture

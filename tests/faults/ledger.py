@@ -34,6 +34,7 @@ class Row:
 
     status: str
     verification_id: str = ""
+    attempts: int = 0
 
 
 NO_ROW = Row("")

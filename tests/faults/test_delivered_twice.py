@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 
+@pytest.mark.fault("chunk-twice")
 @pytest.mark.parametrize("latency_ms", [0, 30])
 def test_the_same_chunks_at_two_workers_at_once_send_each_message_once(make_world, latency_ms):
     world = make_world(workers=2, dead_after=60)
@@ -21,6 +22,7 @@ def test_the_same_chunks_at_two_workers_at_once_send_each_message_once(make_worl
     world.judge("same chunks at two workers at once")
 
 
+@pytest.mark.fault("chunk-twice")
 def test_chunks_delivered_again_after_they_are_done_send_nothing(world):
     world.campaign(100)
     event = world.receive()
@@ -30,6 +32,7 @@ def test_chunks_delivered_again_after_they_are_done_send_nothing(world):
     world.judge("same chunks again, later")
 
 
+@pytest.mark.fault("posted-twice")
 def test_the_same_batch_posted_again_while_it_is_dispatched_sends_each_message_once(make_world):
     world = make_world(workers=2, dead_after=60)
     world.vendor.change(latency_ms=30)
@@ -41,6 +44,7 @@ def test_the_same_batch_posted_again_while_it_is_dispatched_sends_each_message_o
     world.judge("same batch posted twice")
 
 
+@pytest.mark.fault("posted-twice")
 def test_the_same_single_message_posted_many_times_at_once_is_sent_once(world):
     world.vendor.change(latency_ms=100)
     for sms in world.messages(5):

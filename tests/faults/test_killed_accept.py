@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 KILLS = 6
 
 
@@ -26,6 +28,7 @@ def seconds_to_post(world, messages) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.fault("accept-killed")
 def test_accept_killed_in_the_middle_of_one_message_sends_it_at_most_once_even_if_it_is_posted_again(world):
     world.vendor.change(latency_ms=200)
     usual = seconds_to_post(world, world.messages(1))
@@ -39,6 +42,7 @@ def test_accept_killed_in_the_middle_of_one_message_sends_it_at_most_once_even_i
     world.judge("accept killed, one message", unknown_at_most=KILLS)
 
 
+@pytest.mark.fault("accept-killed")
 def test_accept_killed_in_the_middle_of_a_batch_sends_each_message_at_most_once_even_if_it_is_posted_again(world):
     usual = seconds_to_post(world, world.messages(110))
     statuses = []

@@ -21,6 +21,7 @@ def kill_often(world, times: int) -> int:
     return killed
 
 
+@pytest.mark.fault("worker-killed")
 @pytest.mark.parametrize(("number", "latency_ms"), [(1_000, 0), (300, 100)])
 def test_workers_killed_at_random_moments_of_a_campaign_send_nothing_twice(make_world, number, latency_ms):
     world = make_world(receives=100)
@@ -33,6 +34,7 @@ def test_workers_killed_at_random_moments_of_a_campaign_send_nothing_twice(make_
     world.judge("dispatch worker killed (SIGKILL)", unknown_at_most=killed * LEFT_BY_A_DEAD_WORKER)
 
 
+@pytest.mark.fault("worker-killed")
 def test_a_worker_killed_while_the_table_is_slow_to_record_leaves_no_more_in_doubt_than_at_any_other_time(make_world):
     world = make_world(harms_log=True)
     world.vendor.change(latency_ms=20)
@@ -46,6 +48,7 @@ def test_a_worker_killed_while_the_table_is_slow_to_record_leaves_no_more_in_dou
     world.judge("dispatch worker killed, slow table", unknown_at_most=LEFT_BY_A_DEAD_WORKER)
 
 
+@pytest.mark.fault("worker-killed")
 def test_of_two_workers_on_one_campaign_those_killed_leave_to_the_other_only_what_is_not_sent(make_world):
     batches = {"DispatchFunction": {"Events": {"Chunks": {"Properties": {"BatchSize": 3}}}}}
     world = make_world(workers=2, receives=100, overrides=batches)
@@ -58,6 +61,7 @@ def test_of_two_workers_on_one_campaign_those_killed_leave_to_the_other_only_wha
     world.judge("dispatch worker killed (SIGKILL)", unknown_at_most=killed * LEFT_BY_A_DEAD_WORKER)
 
 
+@pytest.mark.fault("worker-killed")
 def test_a_chunk_whose_workers_always_die_is_redriven_from_the_dead_letters_and_sends_nothing_twice(make_world):
     world = make_world(receives=2)
     world.vendor.change(latency_ms=100)
@@ -72,6 +76,7 @@ def test_a_chunk_whose_workers_always_die_is_redriven_from_the_dead_letters_and_
     world.judge("dead letters redriven", unknown_at_most=killed * LEFT_BY_A_DEAD_WORKER)
 
 
+@pytest.mark.fault("bug")
 def test_dead_letters_of_messages_that_were_sent_since_send_nothing_when_they_are_redriven(world):
     world.campaign(200)
     copies = world.copies()

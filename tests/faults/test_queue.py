@@ -9,6 +9,7 @@ from tests.faults.aws_proxy import fail, fail_after, fail_all_entries, fail_entr
 SEND = "SendMessageBatch"
 
 
+@pytest.mark.fault("queue-refuses-part")
 def test_a_batch_of_which_sqs_takes_some_chunks_is_sent_just_as_far_as_it_was_acknowledged(world):
     for _ in range(4):
         with world.proxy.harming(SEND, fail_entries):
@@ -21,6 +22,7 @@ def test_a_batch_of_which_sqs_takes_some_chunks_is_sent_just_as_far_as_it_was_ac
     world.judge("SendMessageBatch takes some entries, at accept")
 
 
+@pytest.mark.fault("queue-refuses")
 @pytest.mark.parametrize("harm", [fail_all_entries, fail, lose_call, throttle])
 def test_a_batch_of_which_sqs_takes_nothing_is_refused_with_503_and_never_sent(world, harm):
     with world.proxy.harming(SEND, harm):
@@ -31,6 +33,7 @@ def test_a_batch_of_which_sqs_takes_nothing_is_refused_with_503_and_never_sent(w
     world.judge("SendMessageBatch fails, at accept")
 
 
+@pytest.mark.fault("queue-in-doubt")
 @pytest.mark.parametrize("harm", [lose_answer, fail_after])
 def test_a_batch_that_sqs_took_without_ever_saying_so_is_refused_with_503_and_never_sent(world, harm):
     with world.proxy.harming(SEND, harm) as harmed:
@@ -43,6 +46,7 @@ def test_a_batch_that_sqs_took_without_ever_saying_so_is_refused_with_503_and_ne
     world.judge("answers of SendMessageBatch lost, at accept")
 
 
+@pytest.mark.fault("queue-in-doubt")
 @pytest.mark.parametrize("harm", [lose_answer, fail_after])
 def test_a_batch_that_sqs_took_twice_because_its_answer_was_lost_is_sent_once(world, harm):
     with world.proxy.harming(SEND, harm, times=1):
@@ -53,6 +57,7 @@ def test_a_batch_that_sqs_took_twice_because_its_answer_was_lost_is_sent_once(wo
     world.judge("answers of SendMessageBatch lost, at accept")
 
 
+@pytest.mark.fault("retry-unqueued")
 @pytest.mark.parametrize("harm", [fail_all_entries, lose_call])
 def test_retries_that_cannot_be_queued_leave_their_chunk_to_be_delivered_again(world, harm):
     world.campaign(150)
@@ -65,6 +70,7 @@ def test_retries_that_cannot_be_queued_leave_their_chunk_to_be_delivered_again(w
     world.judge("SendMessageBatch fails, at retry")
 
 
+@pytest.mark.fault("retry-unqueued")
 @pytest.mark.parametrize("harm", [fail_entries, lose_answer])
 def test_retries_that_are_queued_in_part_or_twice_send_each_message_once(world, harm):
     world.campaign(120)
@@ -77,6 +83,7 @@ def test_retries_that_are_queued_in_part_or_twice_send_each_message_once(world, 
     world.judge("SendMessageBatch in part or answer lost, at retry")
 
 
+@pytest.mark.fault("queue-refuses", "queue-in-doubt")
 @pytest.mark.parametrize("harm", [fail, lose_call, lose_answer, fail_after])
 def test_one_message_that_neither_vendor_nor_queue_take_is_refused_with_503_and_never_sent(world, harm):
     world.vendor.stop()

@@ -7,16 +7,17 @@ import json
 import pytest
 
 from tests.faults.aws_proxy import fail, lose_call, refuse
+from tests.faults.world import API_KEY
 
 READ = "GetSecretValue"
 
+WITHOUT_PASSWORD = {"customerId": "C-LOCAL", "email": "dev@example.com", "apiKey": API_KEY}
+# With the status for who holds the key, as far as it can be told.
 MALFORMED = {
-    "no JSON": "customerId=C-LOCAL",
-    "an array": "[]",
-    "no password": json.dumps({"customerId": "C-LOCAL", "email": "dev@example.com", "apiKey": "fault-api-key"}),
-    "a placeholder": json.dumps(
-        {"customerId": "C-LOCAL", "email": "dev@example.com", "password": "REPLACE_ME", "apiKey": "fault-api-key"}
-    ),
+    "no JSON": ("customerId=C-LOCAL", 401),
+    "an array": ("[]", 401),
+    "no password": (json.dumps(WITHOUT_PASSWORD), 503),
+    "a placeholder": (json.dumps({**WITHOUT_PASSWORD, "password": "REPLACE_ME"}), 503),
 }
 
 
@@ -26,6 +27,7 @@ def waits(world):
     return lambda: len(world.proxy.delays) >= goal
 
 
+@pytest.mark.fault("secret-unreachable")
 @pytest.mark.parametrize("harm", [fail, lose_call, refuse])
 def test_while_secrets_manager_is_unreachable_new_workers_refuse_requests_and_keep_campaigns(world, harm):
     world.campaign(100)
@@ -40,6 +42,7 @@ def test_while_secrets_manager_is_unreachable_new_workers_refuse_requests_and_ke
     world.judge("Secrets Manager unreachable")
 
 
+@pytest.mark.fault("secret-unreachable")
 def test_workers_that_know_the_secret_go_on_while_secrets_manager_is_unreachable(world):
     world.campaign(100)
     world.drain()
@@ -50,6 +53,7 @@ def test_workers_that_know_the_secret_go_on_while_secrets_manager_is_unreachable
     world.judge("Secrets Manager unreachable")
 
 
+@pytest.mark.fault("secret-deleted")
 def test_a_deleted_secret_refuses_requests_and_keeps_campaigns_until_it_is_restored(world):
     world.campaign(100)
     world.secrets.delete_secret(SecretId=world.secret_name)
@@ -65,13 +69,14 @@ def test_a_deleted_secret_refuses_requests_and_keeps_campaigns_until_it_is_resto
     world.judge("secret deleted, then restored")
 
 
-@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_secret_refuses_requests_and_keeps_campaigns_until_it_is_mended(world, text):
+@pytest.mark.fault("secret-malformed")
+@pytest.mark.parametrize(("text", "status"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_secret_refuses_requests_and_keeps_campaigns_until_it_is_mended(world, text, status):
     world.campaign(50)
     world.write_secret(text)
     world.new_workers()
     with world.polling():
-        assert world.post(world.messages(10))[0] == 503
+        assert world.post(world.messages(10))[0] == status
         world.wait_until(waits(world))
     assert world.sent() == 0
     world.change_secret()
@@ -81,6 +86,7 @@ def test_a_malformed_secret_refuses_requests_and_keeps_campaigns_until_it_is_men
     world.judge("secret malformed, then mended")
 
 
+@pytest.mark.fault("secret-malformed")
 def test_a_pasted_token_that_no_header_can_carry_keeps_campaigns_until_it_is_mended(world):
     world.campaign(50)
     world.change_secret(authToken="\N{LEFT DOUBLE QUOTATION MARK}eyJhbGciOi\N{RIGHT DOUBLE QUOTATION MARK}")

@@ -7,10 +7,12 @@ import os
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from itertools import count
+from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -24,8 +26,7 @@ from tests.faults.aws_proxy import AwsProxy
 from tests.faults.ledger import Findings, Row, Sms, compare, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from random import Random
     from typing import Self
 
@@ -39,13 +40,19 @@ SECRET = {"customerId": "C-LOCAL", "email": "dev@example.com", "password": "loca
 # What the bridge promises, in numbers of its own: a change there that breaks them has to be seen here.
 CONCURRENCY = 32  # SendConcurrency, the template's default
 BATCH = 25  # rows in one BatchWriteItem
-THRESHOLD = 10  # failures in a row that open the breaker
+THRESHOLD = 5  # different messages in a row whose failures open the breaker
 CLOCK_SKEW_SECONDS = 5  # between two workers
 LEFT_BY_A_DEAD_WORKER = CONCURRENCY + BATCH
 """Messages that a worker may leave in doubt whenever it dies: those at the vendor, and one unwritten batch."""
 
 LET_THROUGH_BY_THE_BREAKER = CONCURRENCY + THRESHOLD - 1
-"""Messages that a worker tries while the vendor answers none: those at the vendor, and what follows the first."""
+"""Messages that a worker tries while the vendor answers none: those at the vendor, and what follows the first. Later
+there is one for each probe that works though sending fails."""
+
+BREAKER: Any = {"account": {"S": ACCOUNT}, "campaign": {"S": "*"}}  # the key of its item in CampaignTable
+
+# The dispatch function's queues by the `lane` of their chunks, in the order of its event sources.
+LANES = {"batch": "DispatchQueue", "single": "SingleQueue"}
 
 TIMEOUT = 120  # seconds until a test gives up on something that is bound to happen
 
@@ -56,9 +63,10 @@ class World:
     """One test's bridge.
 
     `dead_after`: how many seconds after a claim its worker counts as dead. SQS delivers a chunk again after
-    `visibility` seconds, and `receives` times. `workers` dispatch at the same time. `harms_log`: DynamoDB, too, is
-    called through the proxy, so that it can be harmed; else only SQS and Secrets Manager are, which is faster.
-    `overrides` stand over the template.
+    `visibility` seconds, and `receives` times. `workers` dispatch batches at the same time, and one more single
+    messages. `harms_log`: DynamoDB, too, is called through the proxy, so that it can be harmed; else only SQS and
+    Secrets Manager are, which is faster. `overrides` stand over the template. `front` puts something before the vendor:
+    it is given the vendor, and gives the URL that the bridge is told.
     """
 
     def __init__(
@@ -75,6 +83,7 @@ class World:
         workers: int = 1,
         harms_log: bool = False,
         overrides: Mapping[str, Any] | None = None,
+        front: Callable[[Simulator], str] | None = None,
     ) -> None:
         self.random = random
         self.vendor = Simulator()
@@ -85,7 +94,8 @@ class World:
         self._logs = logs
         self._workers = workers
         queue = {"VisibilityTimeout": visibility, "RedrivePolicy": {"maxReceiveCount": receives}}
-        self._overrides = {"DispatchQueue": queue, **(overrides or {})}
+        self._overrides = {**dict.fromkeys(LANES.values(), queue), **(overrides or {})}
+        self._front = front
         self._lifetime = str(dead_after - CLOCK_SKEW_SECONDS)  # WORKER_LIFETIME_SECONDS
         self._harms_log = harms_log
         self._numbers = count()
@@ -97,13 +107,15 @@ class World:
     def start(self) -> Self:
         self.vendor.start()
         self.proxy.start()
-        parameters = {"AccountId": ACCOUNT, "MessageCentralUrl": self.vendor.url}
+        url = self._front(self.vendor) if self._front else self.vendor.url
+        parameters = {"AccountId": ACCOUNT, "MessageCentralUrl": url}
         self._stack = read_stack(self._name, parameters, self.proxy.url, overrides=self._overrides)
         self._aws.create(self._stack, {self.secret_name: SECRET})
         self.sqs, self.dynamodb, self.secrets = self._aws.sqs(), self._aws.dynamodb(), self._aws.secrets()
-        self.queue_url = self._queue_url("DispatchQueue")
+        self.queue_urls = {lane: self._queue_url(name) for lane, name in LANES.items()}
         self.dead_letters_url = self._queue_url("DispatchDeadLetters")
         self.table = self._stack.tables["SmsLogTable"].name
+        self.breakers = self._stack.tables["CampaignTable"].name
         self._start_functions()
         return self
 
@@ -121,7 +133,7 @@ class World:
 
     def _start_functions(self) -> None:
         self.accept = self._function("AcceptFunction", 4)
-        self.dispatch = self._function("DispatchFunction", self._workers)
+        self.dispatch = self._function("DispatchFunction", self._workers + 1)
         self._gateway = Gateway({"AcceptFunction": self.accept})
         self._gateway.start()
 
@@ -134,8 +146,10 @@ class World:
         variables = {"AWS_ENDPOINT_URL": self.proxy.url, "WORKER_LIFETIME_SECONDS": self._lifetime}
         if not self._harms_log:
             variables["AWS_ENDPOINT_URL_DYNAMODB"] = self._aws.url
-        log = self._logs / f"{self._name}-{name}.log"
-        return Function(self._stack.functions[name], variables, concurrency=concurrency, log=log)
+        return Function(self._stack.functions[name], variables, concurrency=concurrency, log=self._log_of(name))
+
+    def _log_of(self, function: str) -> Path:
+        return self._logs / f"{self._name}-{function}.log"
 
     def _queue_url(self, name: str) -> str:
         return self.sqs.get_queue_url(QueueName=self._stack.queues[name].name)["QueueUrl"]
@@ -168,27 +182,31 @@ class World:
         assert (status, body) == (200, {"status": "queued", "accepted": number, "rejected": []})
         return messages
 
-    # ── Working off the queue ─────────────────────────────────────────────────────────────────────────────────────
+    # ── Working off the queues ────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
     def polling(self) -> Iterator[None]:
-        """The dispatch function is fed from its queue while the block runs."""
-        poller = QueuePoller(self._aws, self._stack.functions["DispatchFunction"].queues[0], self.dispatch)
-        poller.start()
+        """The dispatch function is fed from its queues while the block runs."""
+        sources = zip(self._stack.functions["DispatchFunction"].queues, (self._workers, 1), strict=True)
+        pollers = [QueuePoller(self._aws, source, self.dispatch, workers) for source, workers in sources]
+        for poller in pollers:
+            poller.start()
         try:
             yield
         finally:
-            poller.stop()
-            poller.join()
+            for poller in pollers:
+                poller.stop()
+            for poller in pollers:
+                poller.join()
 
     def drain(self) -> None:
-        """Work until the queue holds nothing any more."""
+        """Work until the queues hold nothing any more. An open breaker is probed at once, and not when it is due."""
         with self.polling():
-            self.wait_until(self.is_drained)
+            self.probe_until(self.is_drained)
 
     def is_drained(self) -> bool:
         """Whether nothing waits, nothing is delayed, and nothing is in a worker's hands."""
-        return not any(self._counts(self.queue_url))
+        return not any(any(self._counts(url)) for url in self.queue_urls.values())
 
     def dead_letters(self) -> int:
         """Chunks in the dead-letter queue."""
@@ -199,30 +217,33 @@ class World:
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return tuple(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names)
 
-    def receive(self) -> dict[str, Any]:
-        """What is on the queue now, as one event for the dispatch function."""
+    def receive(self, lane: str = "batch") -> dict[str, Any]:
+        """What is on the queue of a lane now, as one event for the dispatch function."""
         messages = self.sqs.receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
-        )["Messages"]
-        arn = self._stack.functions["DispatchFunction"].queues[0].arn
+            QueueUrl=self.queue_urls[lane], MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        ).get("Messages", [])
+        arn = self._stack.functions["DispatchFunction"].queues[[*LANES].index(lane)].arn
         return {"Records": [record(message, arn) for message in messages]}
 
     def copies(self) -> list[str]:
-        """The chunks on the queue, which stay there."""
-        event = self.receive()
-        for one in event["Records"]:
+        """The chunks on the queues, which stay there."""
+        return [body for lane in LANES for body in self._copies(lane)]
+
+    def _copies(self, lane: str) -> Iterable[str]:
+        for one in self.receive(lane)["Records"]:
             self.sqs.change_message_visibility(
-                QueueUrl=self.queue_url, ReceiptHandle=one["receiptHandle"], VisibilityTimeout=0
+                QueueUrl=self.queue_urls[lane], ReceiptHandle=one["receiptHandle"], VisibilityTimeout=0
             )
-        return [one["body"] for one in event["Records"]]
+            yield one["body"]
 
     def redrive(self) -> int:
-        """Move the dead letters back, as *Start DLQ redrive* in the console does."""
+        """Move the dead letters back to where they came from, as *Start DLQ redrive* in the console does."""
         moved = 0
         receive = partial(self.sqs.receive_message, QueueUrl=self.dead_letters_url, MaxNumberOfMessages=10)
         while messages := receive().get("Messages"):
             for message in messages:
-                self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=message["Body"])
+                url = self.queue_urls[json.loads(message["Body"])["lane"]]
+                self.sqs.send_message(QueueUrl=url, MessageBody=message["Body"])
                 self.sqs.delete_message(QueueUrl=self.dead_letters_url, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1
         return moved
@@ -248,6 +269,40 @@ class World:
     def write_secret(self, text: str) -> None:
         self.secrets.put_secret_value(SecretId=self.secret_name, SecretString=text)
 
+    # ── The account's breaker ─────────────────────────────────────────────────────────────────────────────────────
+
+    def next_probe(self) -> float | None:
+        """When the vendor may be probed next, in epoch seconds; None: the breaker is closed."""
+        item = self.dynamodb.get_item(TableName=self.breakers, Key=BREAKER, ConsistentRead=True).get("Item", {})
+        return int(item["probeAt"]["N"]) / 1_000 if "probeAt" in item else None
+
+    def make_probe_due(self) -> None:
+        """Let as much time pass for an open breaker as it waits for its next probe."""
+        now = {":now": {"N": str(int(time.time() * 1_000))}}
+        with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):
+            self.dynamodb.update_item(
+                TableName=self.breakers,
+                Key=BREAKER,
+                UpdateExpression="SET probeAt = :now",
+                ConditionExpression="probeAt > :now",
+                ExpressionAttributeValues=now,
+            )
+
+    def probe_until(self, happened: Callable[[], bool]) -> None:
+        """Let workers probe again and again until something has happened."""
+
+        def has_happened() -> bool:
+            self.make_probe_due()
+            return happened()
+
+        self.wait_until(has_happened)
+
+    def probe(self) -> None:
+        """Let a worker probe now, and wait until it has begun to."""
+        self.make_probe_due()
+        due = time.time()
+        self.wait_until(lambda: (self.next_probe() or inf) > due)
+
     # ── Looking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def wait_until(self, happened: Callable[[], bool], timeout: float = TIMEOUT) -> None:
@@ -265,8 +320,10 @@ class World:
         rows = {}
         for page in self.dynamodb.get_paginator("scan").paginate(TableName=self.table):
             for item in page["Items"]:
-                key = item["recipient"]["S"], item["messageId"]["S"]
-                rows[key] = Row(item["status"]["S"], item.get("verificationId", {}).get("S", ""))
+                key = item["recipient"]["S"], item["messageId"]["S"].partition("/")[2]  # <account>/<id>
+                rows[key] = Row(
+                    item["status"]["S"], item.get("verificationId", {}).get("S", ""), int(item["attempts"]["N"])
+                )
         return rows
 
     def statuses(self) -> dict[str, int]:
@@ -276,6 +333,15 @@ class World:
     def sent(self) -> int:
         """How many messages the vendor has accepted."""
         return len(self.vendor.accepted)
+
+    def counted(self, metric: str) -> int:
+        """How often the functions have counted something so far."""
+        lines = (line for name in self._stack.functions for line in _lines(self._log_of(name)) if f'"{metric}"' in line)
+        return int(sum(sum(json.loads(line)[metric]) for line in lines if '"_aws"' in line))
+
+    def threads(self) -> int:
+        """The most threads that one dispatch worker has now."""
+        return max((len([*Path(f"/proc/{pid}/task").iterdir()]) for pid in self.dispatch.pids()), default=0)
 
     # ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -292,3 +358,8 @@ class World:
         assert self.is_drained()
         assert self.dead_letters() == 0
         return findings
+
+
+def _lines(log: Path) -> Iterable[str]:
+    """The lines of a log that somebody may be writing at this moment: the last one is left out until it is whole."""
+    return log.read_text().split("\n")[:-1] if log.exists() else ()

@@ -78,6 +78,18 @@ def lay(bridge: Bridge, status: str) -> None:
 # One message
 
 
+@pytest.mark.fault("vendor-hangs", "breaker-unreadable")
+def test_an_outcome_is_recorded_before_the_breaker_is_told_which_may_take_the_time_that_is_left(bridge: Bridge):
+    bridge.vendor.default = verdicts.LOST
+    post_one(bridge, 2)
+    seen: list[str | None] = []
+    bridge.dynamodb.around = lambda point: seen.append(status(bridge)) if point == "before update_item" else None
+
+    post_one(bridge)
+
+    assert seen == ["unknown"]
+
+
 def test_one_message_is_sent_while_clevertap_waits(bridge: Bridge):
     assert post_one(bridge) == answered("sent", verificationId="v1")
 

@@ -61,10 +61,10 @@ class Workers:
         breaker.finish()
 
 
-def fail(breaker: Breaker, count: int = 1, first: int = 0) -> None:
+def fail(breaker: Breaker, count: int = 1, first: int = 0, *, in_doubt: bool = True) -> None:
     for n in range(first, first + count):
         breaker.take()
-        breaker.note(message(n), outage=True)
+        breaker.note(message(n), outage=True, in_doubt=in_doubt)
 
 
 def pass_one(breaker: Breaker) -> None:
@@ -240,6 +240,23 @@ def test_a_try_that_showed_nothing_is_given_back(workers: Workers):
     assert [breaker.take(), breaker.take()] == [True, False]
     breaker.note(message(0), outage=False)
     assert workers.new().mode is Mode.NONE, "not told yet"
+
+
+@pytest.mark.fault("credits-gone")
+def test_where_each_probe_works_and_the_message_after_it_was_surely_not_sent_a_minute_is_the_longest_wait(
+    workers: Workers,
+):
+    workers.open()
+
+    for round_ in range(20):
+        workers.until_probe()
+        breaker = workers.new()
+        breaker.note_probe(works=True)
+        fail(breaker, 1, first=round_, in_doubt=False)
+        breaker.finish()
+
+    assert workers.state
+    assert workers.state.probe_at / 1_000 - workers.clock.now <= LONGEST_PROBE_SECONDS
 
 
 @pytest.mark.fault("outage-long")

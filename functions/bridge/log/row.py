@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +67,11 @@ class Row:
         Raises:
             KeyError, TypeError, ValueError: it is no row.
         """
-        found = (field for field in _FIELDS if field.attribute in item)
-        values = {field.name: field.kind(item[field.attribute][_KINDS[field.kind]]) for field in found}
-        row = cls(**values)
-        return replace(row, message_id=row.message_id.removeprefix(f"{row.account}/"))
+        known = ((_READ[attribute], value) for attribute, value in item.items() if attribute in _READ)
+        values = {name: kind(value[letter]) for (name, kind, letter), value in known}
+        if "account" in values and "message_id" in values:  # else it is no row, as the next line says
+            values["message_id"] = values["message_id"].removeprefix(f"{values['account']}/")
+        return cls(**values)
 
     def to_document(self) -> dict[str, Any]:
         """The row in plain JSON, under the names of the item's attributes."""
@@ -126,6 +127,7 @@ _TYPES = {"status": Status, "attempts": int, "expires_at": int, "segments": int,
 _KINDS: dict[type[Any], str] = {str: "S", Status: "S", int: "N", bool: "BOOL"}
 _FIELDS = [_Field(field.name, _attribute(field.name), _TYPES.get(field.name, str)) for field in fields(Row)]
 _BY_ATTRIBUTE = {field.attribute: field for field in _FIELDS}
+_READ = {field.attribute: (field.name, field.kind, _KINDS[field.kind]) for field in _FIELDS}
 _ITEM = [(field.attribute, _KINDS[field.kind]) for field in _FIELDS]
 _values = attrgetter(*(field.name for field in _FIELDS))
 

@@ -193,8 +193,8 @@ class BridgeMachine(RuleBasedStateMachine):
                 if first and (key not in self.queued() or self.status(key) == "rejected"):
                     self.refused.add(key)
                 return
-            # A duplicate of a request that died shows as `sending` for good; so does a message whose outcome neither the
-            # table nor the queue took, of which an error line tells.
+            # A duplicate of a request that died shows as `sending` for good; so does a message whose outcome neither
+            # table nor queue took, of which an error line tells.
             in_log = key in self.queued() or self.status(key) != "sending"
             if not life.dead and answer["status"] != "rejected" and answer.get("was") != "sending" and in_log:
                 self.accepted.add(key)

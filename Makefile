@@ -1,4 +1,4 @@
-# make run · unit · integration · test · check · faults · e2e · bench · build · validate · quota · deploy · form · pictures · lock · clean
+# make run · unit · integration · test · check · faults · simulate · e2e · bench · build · validate · quota · deploy · form · pictures · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run unit integration test check faults e2e bench build runtime quota deploy validate form pictures lock clean
+.PHONY: run unit integration test check faults simulate e2e bench build runtime quota deploy validate form pictures lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
@@ -34,6 +34,12 @@ check: $(READY) ## format, lint, types, which way imports point, template
 
 faults: $(READY) ## killed workers, dead neighbours, a real nginx between: processes and sockets (SEED=n repeats a run)
 	$(BIN)/python -m pytest tests/faults tests/nginx
+
+# Sets of texts are in the same order in each run, so that a seed is the same run everywhere.
+simulate: $(READY) ## days in virtual time: outages, crashes, rates (SEED=n HOURS=h MESSAGES=m plays one, SEEDS=1-99 many)
+	PYTHONHASHSEED=0 $(BIN)/python -m $(if $(SEED)$(SEEDS),tests.simulation $(if $(SEED),--seed $(SEED)) \
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOURS),--hours $(HOURS)) $(if $(MESSAGES),--messages $(MESSAGES)),\
+	  pytest tests/simulation)
 
 bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench

@@ -1,20 +1,23 @@
 """What tests without processes beside them have in common: no sockets, the environment that the template gives the
-functions, and log lines where pytest's capture sees them. Import it before any handler, which reads the environment.
+functions, and log lines where pytest's capture sees them.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from bridge.telemetry import logger
-from tests.fakes.environment import ENVIRONMENT
+from tests.fakes.environment import as_on_lambda
 
-os.environ |= ENVIRONMENT
+
+@pytest.fixture(autouse=True)
+def environment():
+    with as_on_lambda():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,15 @@
 """The environment that the template gives the functions, all of them together."""
 
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ENVIRONMENT = {
     "STACK_NAME": "bridge",
     "SMS_LOG_TABLE": "SmsLog",
@@ -20,3 +30,10 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_SECRET_ACCESS_KEY": "none",
 }
+
+
+@contextmanager
+def as_on_lambda() -> Iterator[None]:
+    """The environment of a function, while its handler is imported; afterwards it is as it was."""
+    with patch.dict(os.environ, ENVIRONMENT):
+        yield

@@ -13,17 +13,19 @@ from bridge.chunk import Chunk, decode
 from bridge.invocation import Invocation
 from bridge.settings import Settings
 from bridge.telemetry import InvocationMetrics
-from handlers.accept import accept
-from handlers.dispatch import dispatch
-from handlers.entry import lambda_handler
 from tests.fakes.aws import FakeAws
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import FakeDynamoDB
-from tests.fakes.environment import ENVIRONMENT
+from tests.fakes.environment import ENVIRONMENT, as_on_lambda
 from tests.fakes.secrets_manager import FakeSecretsManager
 from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, API_KEY, START, account, message, secret
 from tests.fakes.vendor import FakeTransport, FakeVendor
+
+with as_on_lambda():
+    from handlers.accept import accept
+    from handlers.dispatch import dispatch
+    from handlers.entry import lambda_handler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,13 +11,16 @@ from bridge import times
 from bridge.invocation import Invocation
 from bridge.log.transitions import FINAL
 from bridge.telemetry import InvocationMetrics
-from handlers.receive import receive
-from handlers.report import report
 from tests.fakes import log
 from tests.fakes.clevertap import FakeCleverTap
+from tests.fakes.environment import as_on_lambda
 from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, START, message_id, number, secret
 from tests.unit.harness import Fakes, failures, sqs_event, taken_out
+
+with as_on_lambda():
+    from handlers.receive import receive
+    from handlers.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

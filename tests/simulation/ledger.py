@@ -1,0 +1,250 @@
+"""What must hold, whatever goes wrong, and the story of each message for the day on which it does not."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from bridge.breaker import BATCH_FAILURES, SINGLE_FAILURES
+from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS, interval
+from bridge.chunk import MAX_MESSAGES
+
+if TYPE_CHECKING:
+    from tests.simulation.plan import Trouble
+    from tests.simulation.vendor import Window
+    from tests.simulation.world import World
+
+# Which status may follow on which: written down anew, so that a change of the bridge's own table is seen here.
+MAY_FOLLOW: dict[str | None, set[str]] = {
+    None: {"sending", "expired", "rejected"},
+    "sending": {"sending", "sent", "rejected", "retrying", "unknown", "expired", "delivered", "undelivered"},
+    "retrying": {"sending", "expired", "retrying", "rejected"},
+    "unknown": {"unknown", "sending", "expired", "sent", "rejected", "delivered", "undelivered"},
+    "sent": {"sent", "delivered", "undelivered"},
+    "rejected": {"rejected", "sending", "expired"},
+    "expired": {"expired"},
+    "delivered": set(),
+    "undelivered": set(),
+}
+AT_REST = {"sent", "rejected", "unknown", "expired", "delivered", "undelivered"}
+NOT_SENT = {"retrying", "rejected", "expired"}
+ONE_BATCH = 25  # outcomes that a worker may hold unwritten beside what is in flight
+REST_SECONDS = 7_200.0
+"""How soon after the last trouble everything has come to rest: a quarter of an hour for the longest delay, the longest
+wait of the breaker and a redelivery each, and an hour until a person moves the dead letters."""
+
+Key = tuple[str, str]
+
+
+class Violation(AssertionError):
+    """Something that must hold did not."""
+
+
+class Ledger:
+    """What was promised, and what became of it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.begin = world.runtime.now
+        self.keys: dict[int, Key] = {}
+        """Of each message by the number that its text ends with."""
+        self.numbers: dict[Key, int] = {}
+        self.accepted: dict[int, float] = {}
+        """Answered with a 200 that did not except it."""
+        self.refused: set[int] = set()
+        """Answered that nothing was accepted."""
+        self.poison: set[int] = set()
+        self.unrecordable: set[int] = set()
+        """Neither the log nor the queue took the outcome, and an error line said so."""
+        self.status: dict[int, str] = {}
+        self.stories: dict[int, list[tuple[float, str, str]]] = defaultdict(list)
+        self.events: list[tuple[float, str]] = []
+        self.crashes: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.lines: Counter[str] = Counter()
+        self.unrecorded = 0
+        self.dead_letters = 0
+        self.violations: list[tuple[float, str, int | None]] = []
+        self.expired_at: dict[int, float] = {}
+
+    # ── While it goes on ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, number: int, key: Key, *, poison: bool) -> None:
+        """A message is going to be posted."""
+        self.keys[number] = key
+        self.numbers[key] = number
+        if poison:
+            self.poison.add(number)
+
+    def happen(self, what: str) -> None:
+        """Note something that concerns no single message."""
+        self.events.append((self._world.runtime.now, what))
+
+    def note(self, number: int, what: str) -> None:
+        """Note something in a message's story."""
+        self.stories[number].append((self._world.runtime.now, self._world.who(), what))
+
+    def violate(self, what: str, number: int | None = None) -> None:
+        """Something did not hold. The run ends soon."""
+        self.violations.append((self._world.runtime.now, what, number))
+
+    def note_row(self, key: Key, before: str | None, after: str, item: dict[str, Any]) -> None:
+        """The log wrote a row."""
+        number = self.numbers.get((key[0], key[1].rpartition("/")[2]))  # the key names the account as well
+        if number is None:
+            return
+        self.status[number] = after
+        self.stories[number].append((self._world.runtime.now, self._world.who(), f"{before} -> {after}"))
+        if after not in MAY_FOLLOW[before]:
+            self.violate(f"message {number} went from {before} to {after}", number)
+        taken = self._world.vendor.taken[number]
+        if after in NOT_SENT and taken:
+            self.violate(f"message {number} is {after}, and the vendor took it", number)
+        if after == "sent" and not taken:
+            self.violate(f"message {number} is sent, and the vendor never took it", number)
+        if after == "expired":
+            self.expired_at[number] = self._world.runtime.now
+        if after == "unknown":
+            self.note(number, item.get("reason", {}).get("S", ""))
+
+    def judge_event(self, metrics: Any, messages: int, errors: int) -> None:
+        """An event of dispatch's is over: each of its messages came to something that was counted."""
+        counts = sum(metrics.counts.values(), Counter())
+        ends = sum(
+            counts[f"Messages{name}"] for name in ("Sent", "Rejected", "Unknown", "Expired", "Duplicate", "Postponed")
+        )
+        causes = sum(metrics.causes.values())
+        if counts["MessagesPostponed"] != causes:
+            self.violate(f"{counts['MessagesPostponed']} messages wait, {causes} of them for a cause")
+        if ends != messages and not errors:
+            self.violate(f"an event had {messages} messages, and counted what became of {ends}")
+
+    # ── In the end ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def judge(self) -> None:
+        """Whether all promises were kept, now that everything is at rest.
+
+        Raises:
+            Violation: with the story that leads to it.
+        """
+        if not self.violations:
+            self._judge_rest()
+            self._judge_refused()
+            self._judge_unknown()
+            self._judge_expired()
+        if self.violations:
+            raise Violation(self.report())
+
+    def _judge_rest(self) -> None:
+        for number in self.accepted:
+            status = self.status.get(number)
+            if status not in AT_REST and not (status == "sending" and number in self.unrecordable):
+                self.violate(f"message {number} was accepted, and is {status or 'lost'}", number)
+
+    def _judge_refused(self) -> None:
+        for number in self.refused:
+            if self._world.vendor.taken[number]:
+                self.violate(f"message {number} was refused, and sent", number)
+
+    def unknown(self) -> list[int]:
+        """The messages whose outcome nobody knows."""
+        return [number for number in self.accepted if self.status.get(number) == "unknown"]
+
+    def allowed_unknown(self) -> int:
+        """How many may be: what the vendor left in doubt, and who died or could write nowhere."""
+        doubtful = len(self._world.vendor.doubtful & {*self.accepted})
+        each = self._world.plan.concurrency + ONE_BATCH
+        dead = self.crashes["batch"] + self.crashes["single"]
+        unreleased = self.lines["unsent messages may end as unknown: the log does not answer"]
+        return doubtful + dead * each + self.crashes["accept"] + self.unrecorded + unreleased * MAX_MESSAGES
+
+    def _judge_unknown(self) -> None:
+        unknown = self.unknown()
+        if len(unknown) > self.allowed_unknown():
+            self.violate(f"{len(unknown)} messages are unknown; {self.allowed_unknown()} may be", unknown[-1])
+        for trouble, window in self._world.vendor.windows.items():
+            if trouble.share == 1:
+                self._judge_window(trouble, window)
+
+    def _judge_window(self, trouble: Trouble, window: Window) -> None:
+        """Promise 7: what was in flight when it began, and one message after each probe that worked."""
+        for loss in window.first.values():
+            most = self._most_in_flight(loss.worker)
+            if loss.doubts > most:
+                self.violate(f"{loss.doubts} messages of one worker in doubt by: {trouble}; promised are {most}")
+        most = self._most_later(trouble)
+        if window.later > most:
+            self.violate(f"{window.later} messages in doubt after it began, by: {trouble}; promised are {most}")
+
+    def _most_in_flight(self, worker: Any) -> int:
+        """As many as it sends at once, and those that begin while the first few fail."""
+        at_once, failures = (
+            (1, SINGLE_FAILURES) if worker.kind == "accept" else (self._world.plan.concurrency, BATCH_FAILURES)
+        )
+        return at_once + failures
+
+    def _most_later(self, trouble: Trouble) -> int:
+        """One after each probe that works. A worker that cannot read or write the shared breaker finds out alone."""
+        plan = self._world.plan
+        alone = self._world.hits(trouble, "campaigns") * (plan.concurrency + BATCH_FAILURES)
+        probes = plan.accounts * (probes_within(trouble.seconds) + 2) if trouble.options.get("tokens") else 0
+        return alone + probes
+
+    def bound(self, trouble: Trouble, window: Window) -> int:
+        """How many messages a trouble may leave in doubt."""
+        return sum(self._most_in_flight(loss.worker) for loss in window.first.values()) + self._most_later(trouble)
+
+    def _judge_expired(self) -> None:
+        validity = self._world.plan.validity_hours * 3_600
+        for number, at in self.expired_at.items():
+            accepted = self.accepted.get(number)
+            if number in self.poison or accepted is None:
+                continue
+            if at - accepted < validity:
+                self.violate(f"message {number} expired {at - accepted:.0f} s after it was accepted", number)
+            if self._world.longest_calm(accepted, min(at, accepted + validity)) > REST_SECONDS:
+                self.violate(f"message {number} expired, though there was time to send it", number)
+
+    # ── For who reads it ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def report(self) -> str:
+        """What did not hold, and what led to it."""
+        lines = [f"seed {self._world.seed}: {len(self.violations)} violations"]
+        told: set[int] = set()
+        for at, what, number in self.violations[:5]:
+            lines.append(f"{self._time(at)} {what}")
+            if number is not None and number not in told:
+                told.add(number)
+                lines.append(f"  the story of message {number} {self.keys[number]}:")
+                lines += [f"    {self._time(when)} {who:<12} {said}" for when, who, said in self.stories[number][-40:]]
+        lines.append("what happened:")
+        lines += [f"  {trouble}" for trouble in self._world.plan.troubles]
+        lines += [f"  {self._time(at)} {what}" for at, what in self.events[-60:]]
+        return "\n".join(lines)
+
+    def _time(self, at: float) -> str:
+        minutes, seconds = divmod(at - self.begin, 60)
+        hours, minutes = divmod(int(minutes), 60)
+        return f"{hours:02}:{minutes:02}:{seconds:06.3f}"
+
+    def summary(self) -> dict[str, Any]:
+        """The run in numbers."""
+        statuses = Counter(self.status.get(number, "lost") for number in self.accepted)
+        return {
+            "accepted": len(self.accepted),
+            **statuses,
+            "may be unknown": self.allowed_unknown(),
+            "crashes": sum(self.crashes.values()),
+            "dead letters": self.dead_letters,
+            "hours": round((self._world.runtime.now - self.begin) / 3_600, 1),
+        }
+
+
+def probes_within(seconds: float) -> int:
+    """How many probes an account's breaker makes in that time, if each works and the message after it fails."""
+    at, losses = float(FIRST_PROBE_SECONDS), 0
+    while at < seconds:
+        losses += 1
+        at += interval(0, losses)
+    return losses

@@ -1,0 +1,123 @@
+"""The bridge with one thing taken out. The simulation must not be green with any of them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from bridge import send
+from bridge.breaker import Breaker, Mode
+from bridge.campaigns import shared_breaker
+from bridge.leftovers import Leftovers
+from bridge.log.log import Log
+from bridge.message import Status
+from bridge.message_central import client, verdicts
+from bridge.telemetry import InvocationMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+
+def _nothing(*_arguments: Any, **_options: Any) -> None:
+    """Does nothing."""
+
+
+@contextmanager
+def no_claim() -> Iterator[None]:
+    """Messages are sent without asking the log."""
+    with patch.object(Log, "claim", _nothing):
+        yield
+
+
+@contextmanager
+def claim_of_anybody() -> Iterator[None]:
+    """A claim that was refused, or was not answered, counts as granted."""
+    with patch.object(send.Sender, "_claim", _nothing):
+        yield
+
+
+@contextmanager
+def breaker_ignored() -> Iterator[None]:
+    """However often messages fail, all are tried."""
+
+    def begin(self: Breaker, _mode: Mode, _left: int = 0) -> None:
+        self.mode = Mode.ALL
+
+    with patch.object(Breaker, "_begin", begin):
+        yield
+
+
+@contextmanager
+def breaker_clock_stands() -> Iterator[None]:
+    """A probe is never due."""
+    original = Breaker.__init__
+
+    def init(self: Breaker, account: str, shared: Any, most: int, clock: Callable[[], float]) -> None:
+        stands = clock()
+        original(self, account, shared, most, lambda: stands)
+
+    with patch.object(Breaker, "__init__", init):
+        yield
+
+
+@contextmanager
+def breaker_does_not_wait() -> Iterator[None]:
+    """A probe is always due."""
+    with patch.object(shared_breaker, "interval", lambda *_: 0):
+        yield
+
+
+@contextmanager
+def lost_is_retried() -> Iterator[None]:
+    """A message whose answer was lost is sent again."""
+    retried = replace(verdicts.LOST, status=Status.RETRYING, cause=verdicts.BUSY.cause)
+    with patch.object(client.verdicts, "LOST", retried):
+        yield
+
+
+@contextmanager
+def bad_gateway_is_retried() -> Iterator[None]:
+    """A 502 counts as not taken."""
+    with patch.dict(verdicts.WHATEVER_THE_CODE, {502: verdicts.BUSY}):
+        yield
+
+
+@contextmanager
+def leftovers_forgotten() -> Iterator[None]:
+    """What was not sent does not go back to the queue."""
+    with patch.object(Leftovers, "chunks", lambda _self: []):
+        yield
+
+
+@contextmanager
+def postponed_in_silence() -> Iterator[None]:
+    """Messages wait, and nobody counts them."""
+    with patch.object(InvocationMetrics, "add_postponed", _nothing):
+        yield
+
+
+@contextmanager
+def dead_workers_are_not_noticed() -> Iterator[None]:
+    """A message whose worker died is left as it is."""
+    with patch.object(Log, "mark_unknown", lambda *_: False):
+        yield
+
+
+MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    mutant.__name__: mutant
+    for mutant in (
+        no_claim,
+        claim_of_anybody,
+        breaker_ignored,
+        breaker_clock_stands,
+        breaker_does_not_wait,
+        lost_is_retried,
+        bad_gateway_is_retried,
+        leftovers_forgotten,
+        postponed_in_silence,
+        dead_workers_are_not_noticed,
+    )
+}

@@ -180,7 +180,9 @@ class World:
             self.ledger.happen(f"CleverTap has the new key of {self.account(account)}")
             return
         active = self._active.setdefault(trouble.target, [])
-        active.insert(0 if trouble.leaves_doubt else len(active), trouble)  # of two at once it is the one that is judged
+        active.insert(
+            0 if trouble.leaves_doubt else len(active), trouble
+        )  # of two at once it is the one that is judged
         self.runtime.sleep(trouble.seconds)
         self._active[trouble.target].remove(trouble)
         self.ledger.happen(f"ends: {trouble}")

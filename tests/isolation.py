@@ -15,7 +15,7 @@ from tests.fakes.environment import as_on_lambda
 
 
 @pytest.fixture(autouse=True)
-def environment():
+def functions_environment():
     with as_on_lambda():
         yield
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.isolation import environment, log_lines_are_captured, no_sockets  # noqa: F401 - fixtures; first: handlers
+from tests.isolation import functions_environment, log_lines_are_captured, no_sockets  # noqa: F401 - fixtures; first: handlers
 
 # isort: split
 from tests.unit.harness import Handlers

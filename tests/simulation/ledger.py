@@ -55,7 +55,9 @@ class Ledger:
         """Answered that nothing was accepted."""
         self.poison: set[int] = set()
         self.unrecordable: set[int] = set()
-        """Neither the log nor the queue took the outcome, and an error line said so."""
+        """Neither the log nor the queue took a single message's outcome, or no time was left for the queue. An error
+        line said so, and an alarm; the row says `sending` for good (docs/reliability.md, known limits).
+        """
         self.status: dict[int, str] = {}
         self.stories: dict[int, list[tuple[float, str, str]]] = defaultdict(list)
         self.events: list[tuple[float, str]] = []

@@ -238,8 +238,11 @@ class World:
             else:
                 taken = numbers if body["status"] in ("sent", "queued", "unknown") else []
                 self.ledger.note(numbers[0], f"answered {body['status']}")
-            if UNRECORDED in environment.errors and {"log", "queue"} <= environment.hits:
-                self.ledger.unrecordable.update(taken)
+            if UNRECORDED in environment.errors and "log" in environment.hits:
+                # The queue would do, unless it fails as well, or the vendor has used up the time.
+                self.ledger.unrecordable.update(
+                    taken if "queue" in environment.hits else self.vendor.doubtful & {*taken}
+                )
             for number in taken:
                 self.ledger.accepted.setdefault(number, self.runtime.now)
                 self.ledger.refused.discard(number)

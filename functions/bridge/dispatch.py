@@ -98,15 +98,15 @@ class Dispatcher:
             leftovers.failed |= any(queued is not Queued.YES for _, queued in parts)
         for leftovers in everything:
             if leftovers.failed:
-                self._release(leftovers.waiting(), deadline)
+                self._reopen(leftovers.waiting(), deadline)
 
-    def _release(self, messages: Sequence[Message], deadline: Deadline) -> None:
+    def _reopen(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """Let messages be claimed again though they will come without their unsent claims."""
         for message in messages:
             if not (message.unsent_claims and deadline.allows(CALL_SECONDS)):
                 continue
             try:
-                self._log.release(message)
+                self._log.reopen(message)
             except LogUnavailable as error:
                 logger.warning("unsent messages may end as unknown: the log does not answer", reason=str(error))
                 return

@@ -31,9 +31,13 @@ Function = ast.FunctionDef
 Definition = ast.FunctionDef | ast.ClassDef
 
 
-def actions_of(handler: Path) -> set[str]:
-    """The IAM actions that the code behind a handler needs."""
-    nodes = [node for part in _reachable(handler) for node in ast.walk(part)]
+def actions_of(handler: Path, within: Path | None = None) -> set[str]:
+    """The IAM actions that the code behind a handler needs; `within`: only what one module calls."""
+    parts = _reachable(handler)
+    if within:
+        own = {id(node) for node in ast.walk(_parsed(within))}
+        parts = [part for part in parts if id(part) in own]
+    nodes = [node for part in parts for node in ast.walk(part)]
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     # Called, or handed to what calls it.
     methods = {one.attr for call in calls for one in (call.func, *call.args) if isinstance(one, ast.Attribute)}

@@ -37,6 +37,9 @@ OF_LAMBDA = {
 # What Lambda keeps with a version, that SAM makes a new one of when it changes; and what it keeps with none.
 NOTICED_BY_SAM = {"Code", "Environment", "MemorySize", "SnapStart"}
 OF_NO_VERSION = {"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"}
+# Each table, and the one module that calls it.
+TABLES = {"SmsLogTable": "log/table.py", "CampaignTable": "campaigns/shared_breaker.py"}
+
 # Each function's build, and what everything else was in it.
 BUILDS = {
     "AcceptFunction": (1, "9ab05f019e"),
@@ -67,6 +70,19 @@ def test_the_stack_is_as_it_must_be():
 def test_a_function_may_make_the_api_calls_its_code_makes_and_no_other(function):
     allowed = {action for one in checks.statements(TEMPLATE, function) for action in checks.listed(one["Action"])}
     assert allowed - OF_LAMBDA == api_calls.actions_of(handler_of(function))
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("function", checks.FUNCTIONS)
+def test_a_function_may_do_to_a_table_what_its_code_does_to_it_and_nothing_else(function, table):
+    allowed = {
+        action
+        for one in checks.statements(TEMPLATE, function)
+        if table in map(checks.target, checks.listed(one["Resource"]))
+        for action in checks.listed(one["Action"])
+    }
+    module = ROOT / "functions/bridge" / TABLES[table]
+    assert allowed - OF_LAMBDA == api_calls.actions_of(handler_of(function), module)
 
 
 @pytest.mark.parametrize("function", checks.FUNCTIONS)

@@ -64,7 +64,7 @@ def recordable(row: Row) -> Condition:
     return condition
 
 
-def releasable(unsent_claims: Sequence[str]) -> Condition:
+def reopenable(unsent_claims: Sequence[str]) -> Condition:
     """Where a row may be left to anybody's claim: while one of these stands, under which surely nothing was sent."""
     names = {f"unsent{n}": name for n, name in enumerate(unsent_claims)}
     return _over(Write.OUTCOME, Status.RETRYING, *names).given(**names)

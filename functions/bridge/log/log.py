@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bridge import times
 from bridge.clevertap.codes import CODES
 from bridge.errors import AlreadyClaimed, LogUnavailable
-from bridge.log.conditions import abandoned, claimable, recordable, releasable, unchanged
+from bridge.log.conditions import abandoned, claimable, recordable, reopenable, unchanged
 from bridge.log.row import ATTRIBUTES, Claim, Row
 from bridge.log.rows import Rows
 from bridge.log.table import BATCH, Table
@@ -137,14 +137,14 @@ class Log:
                         recorded.superseded.append((row, found.row))
         return recorded
 
-    def release(self, message: Message) -> None:
+    def reopen(self, message: Message) -> None:
         """Let anybody claim a message again one of whose unsent claims stands: it goes on without naming them.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
         row = self.new_claim(message, "", report=True).row
-        self._table.update_if(row, releasable(message.unsent_claims), {"#status": Status.RETRYING.value})
+        self._table.update_if(row, reopenable(message.unsent_claims), {"#status": Status.RETRYING.value})
 
     def mark_unknown(self, row: Row, deadline: Deadline) -> bool:
         """Call a message `unknown` whose worker died between its claim and its outcome. `row` as `AlreadyClaimed` has

@@ -1,0 +1,132 @@
+"""The counters of campaigns, as they are read: how many messages of a campaign stand in each status.
+
+They stand flat on a campaign's item in `CampaignTable`, so that one UpdateItem moves them all: `n_<status>` and
+`parts_<status>`, `code_<code>`, `accepted` and `acceptedParts`, `firstAt` and `lastAt`. `counting.py` writes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bridge.campaigns.keys import campaign_id_of, campaign_key, is_campaign
+from bridge.errors import LogUnavailable
+from bridge.message import Status
+from bridge.retry import AwsError, error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bridge.dynamodb import DynamoDB
+
+MESSAGES, PARTS, CODE = "n_", "parts_", "code_"
+"""What the names of the counters by status, and of those by code, begin with."""
+ACCEPTED, ACCEPTED_PARTS = "accepted", "acceptedParts"
+FIRST_AT, LAST_AT = "firstAt", "lastAt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """All messages of an account with one campaign id; `id` None: those without one.
+
+    `accepted` were queued for sending, or sent at once. `statuses` counts the rows of the log by where they stand now,
+    `parts` their parts, `codes` those that have one of CleverTap's codes; what is 0 is left out. Rows that expired or
+    were forgotten stay counted. `first_at` and `last_at` (`times.iso`): when its first message was accepted, and when
+    something was last counted; of several readers of the log the last to write has its say, so take both as about.
+    """
+
+    account: str
+    id: str | None
+    accepted: int
+    accepted_parts: int
+    statuses: Mapping[Status, int]
+    parts: Mapping[Status, int]
+    codes: Mapping[str, int]
+    first_at: str | None
+    last_at: str | None
+
+    @property
+    def rows(self) -> int:
+        """How many of its messages are, or were, in the log."""
+        return sum(self.statuses.values())
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Campaign:
+        """A campaign's item in DynamoDB's typed JSON."""
+        codes = {name.removeprefix(CODE): _number(item, name) for name in item if name.startswith(CODE)}
+        return cls(
+            account=item["account"]["S"],
+            id=campaign_id_of(item["campaign"]["S"]),
+            accepted=_number(item, ACCEPTED),
+            accepted_parts=_number(item, ACCEPTED_PARTS),
+            statuses=_by_status(item, MESSAGES),
+            parts=_by_status(item, PARTS),
+            codes={code: count for code, count in codes.items() if count},
+            first_at=_text(item, FIRST_AT),
+            last_at=_text(item, LAST_AT),
+        )
+
+
+class Campaigns:
+    """Reads the campaigns of accounts."""
+
+    def __init__(self, table: str, client: DynamoDB) -> None:
+        """`table` is the name of `CampaignTable`."""
+        self._table = table
+        self._client = client
+
+    def list(self, account: str) -> list[Campaign]:
+        """An account's campaigns, those that changed last first.
+
+        Raises:
+            LogUnavailable: the table cannot be read.
+        """
+        found = [Campaign.from_item(item) for item in self._items(account) if is_campaign(item["campaign"]["S"])]
+        return sorted(found, key=lambda one: (one.last_at or "", one.id or ""), reverse=True)
+
+    def get(self, account: str, campaign_id: str | None) -> Campaign | None:
+        """One campaign; None: nothing is known of it.
+
+        Raises:
+            LogUnavailable: the table cannot be read.
+        """
+        key = {"account": {"S": account}, "campaign": {"S": campaign_key(campaign_id)}}
+        try:
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        except AwsError as error:
+            raise _unreadable(error) from None
+        return Campaign.from_item(answer["Item"]) if "Item" in answer else None
+
+    def _items(self, account: str) -> Iterator[dict[str, Any]]:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "account = :account",
+            "ExpressionAttributeValues": {":account": {"S": account}},
+            "ConsistentRead": True,
+        }
+        while True:
+            try:
+                page = self._client.query(**query)
+            except AwsError as error:
+                raise _unreadable(error) from None
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _by_status(item: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[Status, int]:
+    counts = {status: _number(item, prefix + status) for status in Status}
+    return {status: count for status, count in counts.items() if count}
+
+
+def _number(item: Mapping[str, Mapping[str, Any]], name: str) -> int:
+    return int(item.get(name, {}).get("N", 0))
+
+
+def _text(item: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
+    return item.get(name, {}).get("S")
+
+
+def _unreadable(error: Any) -> LogUnavailable:
+    return LogUnavailable(f"campaigns cannot be read: {error_code(error)}", perhaps_written=False)

@@ -71,6 +71,10 @@ class DynamoDB:
         """Read one item; without "Item" there is none."""
         return self._call("GetItem", request)
 
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Read up to 100 items."""
+        return self._call("BatchGetItem", request)
+
     def query(self, **request: Any) -> dict[str, Any]:
         """Read the items of one partition, a page of them."""
         return self._call("Query", request)

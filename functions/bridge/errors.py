@@ -12,6 +12,7 @@ BridgeError
 ├── LogUnavailable         DynamoDB did not answer
 │   └── LogRefused         DynamoDB says no, and will say no again: no permission, no key, no table
 ├── AlreadyClaimed         the log holds the message already
+├── ConditionFailed        another worker changed a campaign's item, or an account's, meanwhile
 ├── TransportFailure       an HTTP request brought no response
 │   ├── NotSent            surely nothing was written
 │   └── MaybeSent          the request was written, at least in part
@@ -20,9 +21,11 @@ BridgeError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bridge.log.row import Row
 
 
@@ -94,6 +97,14 @@ class AlreadyClaimed(BridgeError):
     def __init__(self, row: Row) -> None:
         super().__init__(f"the message is in the log already, as {row.status}")
         self.row = row
+
+
+class ConditionFailed(BridgeError):
+    """An item of `CampaignTable` is not as it was to be; `item` is how it stands, in DynamoDB's typed JSON."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        super().__init__("the item is not as it was to be")
+        self.item = item
 
 
 class TransportFailure(BridgeError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LOG, CAMPAIGNS = "SmsLog", "Campaigns"
 KEYS = {LOG: ("recipient", "messageId"), CAMPAIGNS: ("account", "campaign")}
 MOST_IN_BATCH = 25
+MOST_IN_READ = 100
 Key = tuple[str, str]
 
 
@@ -30,6 +31,8 @@ class FakeDynamoDB(Neighbour):
         """(key, status before, status after) of every write of the log's, in order."""
         self.unprocessed: deque[int] = deque()
         """How many items, from the end, the next batches leave unwritten."""
+        self.unread: deque[int] = deque()
+        """The same of batches that read."""
 
     @property
     def items(self) -> dict[Key, Item]:
@@ -131,6 +134,19 @@ class FakeDynamoDB(Neighbour):
 
         return self._call("get_item", effect)
 
+    def batch_get_item(self, *, RequestItems: dict[str, dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            [(table, request)] = RequestItems.items()
+            keys = [_key(table, key) for key in request["Keys"]]
+            if not 0 < len(keys) <= MOST_IN_READ or len({*keys}) < len(keys) or {*request} - {"Keys", "ConsistentRead"}:
+                raise invalid("too many keys, none, one twice, or something unknown")
+            read = len(keys) - (self.unread.popleft() if self.unread else 0)
+            items = [item for key in keys[:read] if (item := self._table(table).get(key)) is not None]
+            left = {table: request | {"Keys": request["Keys"][read:]}} if read < len(keys) else {}
+            return {"Responses": {table: items}, "UnprocessedKeys": left}
+
+        return self._call("batch_get_item", effect)
+
     def query(
         self,
         *,
@@ -203,7 +219,7 @@ def _key(table: str, item: Item) -> Key:
 
 def _validate(table: str, item: Item) -> None:
     """What DynamoDB refuses: wrong types, impossible keys, text that is no text."""
-    kinds = {"S": str, "N": str, "BOOL": bool}
+    kinds = {"S": str, "N": str, "BOOL": bool, "L": list, "M": dict}
     for name, value in item.items():
         [(kind, plain)] = value.items()
         if kind not in kinds or type(plain) is not kinds[kind]:

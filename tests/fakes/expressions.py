@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fakes.faults import client_error
 
-_TOKEN = re.compile(r"\s*(<>|<=|>=|[=<>(),+\-]|[:#]?[A-Za-z_][A-Za-z0-9_]*)")
+_TOKEN = re.compile(r"\s*(<>|<=|>=|[=<>(),+\-\[\]]|[:#]?[A-Za-z_][A-Za-z0-9_]*|\d+)")
 _COMPARE = {
     "=": lambda a, b: a == b,
     "<>": lambda a, b: a != b,
@@ -48,7 +48,7 @@ class Expression:
         self._names = names or {}
         self._values = values or {}
         if values == {} or any(
-            type(plain) not in (str, bool) for value in self._values.values() for plain in value.values()
+            type(plain) not in (str, bool, list) for value in self._values.values() for plain in value.values()
         ):
             raise invalid("values that are none, or of a wrong type")
         self._used: set[str] = set()
@@ -67,6 +67,7 @@ class Expression:
     def updated(self, text: str) -> Item:
         """The item after an update expression of SET, ADD and REMOVE clauses."""
         item = dict(self._item)
+        removed: dict[str, set[int]] = {}
         self._tokens = _tokens(text)
         while self._tokens:
             clause = self._take().upper()
@@ -77,12 +78,17 @@ class Expression:
                     item[name] = self._sum()
                 elif clause == "ADD":
                     item[name] = _added(item.get(name, {"N": "0"}), self._operand(), 1)
+                elif clause == "REMOVE" and self._accept("["):
+                    removed.setdefault(name, set()).add(int(self._take()))
+                    self._expect("]")
                 elif clause == "REMOVE":
                     item.pop(name, None)
                 else:
                     raise invalid(f"unknown clause {clause}")
                 if not self._accept(","):
                     break
+        for name, places in removed.items():  # counted as they were before
+            item[name] = {"L": [one for place, one in enumerate(item[name]["L"]) if place not in places]}
         return item
 
     def _sum(self) -> Any:
@@ -167,6 +173,20 @@ class Expression:
             other = self._operand()
             self._expect(")")
             return present or other
+        if token == "list_append":
+            self._take()
+            self._expect("(")
+            left = self._operand()
+            self._expect(",")
+            right = self._operand()
+            self._expect(")")
+            return {"L": left["L"] + right["L"]}
+        if token == "size":
+            self._take()
+            self._expect("(")
+            measured = self._item.get(self._path())
+            self._expect(")")
+            return measured and {"N": str(len(measured["L"]))}
         if token.startswith(":"):
             self._take()
             self._used.add(token)

@@ -44,6 +44,7 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "batch_write_item": {"RequestItems": {"SmsLog": [{"PutRequest": {"Item": ITEM}}]}},
     "get_item": {"TableName": "SmsLog", "Key": KEY, "ConsistentRead": True},
+    "batch_get_item": {"RequestItems": {"SmsLog": {"Keys": [KEY], "ConsistentRead": True}}},
     "query": {
         "TableName": "SmsLog",
         "ConsistentRead": True,

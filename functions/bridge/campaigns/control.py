@@ -1,0 +1,147 @@
+"""What people decided about a campaign, or about an account as a whole: whether its messages are sent.
+
+    running ──pause──▶ paused ──resume──▶ running      what waits keeps its place, and its validity goes on
+       └──────stop──────┴─▶ stopped ──resume──▶ running  what was not begun is cancelled
+
+It stands in the campaign's item in `CampaignTable`, beside its counters: `state` (absent: running), `changedAt`,
+`changedBy`, `note`, `pausedUntil`, and in `actions` the last twenty changes. Of account and campaign the strictest
+holds.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from bridge import times
+from bridge.documents import writable
+from bridge.errors import ConditionFailed, LogUnavailable
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.campaigns.table import CampaignTable, Item, Key
+    from bridge.telemetry import InvocationMetrics
+
+MOST_ACTIONS = 20
+LONGEST_NOTE = 300  # characters; the account's item is written often, and billed by its size
+
+
+class State(StrEnum):
+    """Whether messages are sent."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+_STRICTEST_FIRST = (State.STOPPED, State.PAUSED, State.RUNNING)
+_METRICS = {
+    State.RUNNING: "CampaignsResumed",
+    State.PAUSED: "CampaignsPaused",
+    State.STOPPED: "CampaignsStopped",
+}
+_ATTRIBUTES = ("state", "changedAt", "changedBy", "note", "pausedUntil")  # the fields of `Control`
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What was decided last, when (`times.iso`), by whom and why; and until when, where it ends by itself."""
+
+    state: State = State.RUNNING
+    changed_at: str | None = None
+    changed_by: str | None = None
+    note: str | None = None
+    until: str | None = None
+
+
+RUNNING = Control()
+"""Where nobody has decided anything."""
+
+
+def control_of(item: Item, now: float) -> Control:
+    """The control in an item of `CampaignTable`, at a time in epoch seconds. A pause whose end has come is over."""
+    state, changed_at, changed_by, note, until = (item.get(name, {}).get("S") for name in _ATTRIBUTES)
+    over = until is not None and until <= times.iso(now)
+    return Control(State.RUNNING if over or not state else State(state), changed_at, changed_by, note, until)
+
+
+def strictest(controls: Iterable[Control]) -> Control:
+    """Of several controls that hold for a message the one that counts."""
+    return min(controls, key=lambda control: _STRICTEST_FIRST.index(control.state), default=RUNNING)
+
+
+class Controls:
+    """Reads and changes controls. Keys are an account with one of `keys.py`: `campaign_key(id)` or `WHOLE_ACCOUNT`."""
+
+    def __init__(self, table: CampaignTable, clock: Callable[[], float]) -> None:
+        """`clock` gives epoch seconds."""
+        self._table = table
+        self._clock = clock
+
+    def read(self, keys: Iterable[Key]) -> dict[Key, Control]:
+        """The controls of campaigns and accounts, one for each key.
+
+        Raises:
+            LogUnavailable: they cannot be read.
+        """
+        wanted = list(keys)
+        items, now = self._table.read(wanted), self._clock()
+        return {key: control_of(items.get(key, {}), now) for key in wanted}
+
+    def change(self, key: Key, state: State, *, by: str, note: str | None = None, until: str | None = None) -> Control:
+        """Decide about a campaign or an account. Running workers follow within seconds. Doing it again does no harm.
+
+        `by`: who decides, in a word that others know. `note`: why, at most 300 characters; the rest is cut off.
+        `until` (`times.iso`): when a pause ends by itself.
+
+        Raises:
+            LogUnavailable: the table did not say whether it took it.
+        """
+        note = writable(note, LONGEST_NOTE) if note else None
+        control = Control(state, times.iso(self._clock()), writable(by), note, until)
+        update, options = _change(control)
+        changed = self._table.update(key, update, **options)
+        self._trim(key, len(changed["actions"]["L"]))
+        return control
+
+    def _trim(self, key: Key, count: int) -> None:
+        """Drop the oldest actions. Where somebody adds one at this moment, or nobody answers, the next change does."""
+        if count <= MOST_ACTIONS:
+            return
+        oldest = ", ".join(f"actions[{place}]" for place in range(count - MOST_ACTIONS))
+        with suppress(ConditionFailed, LogUnavailable):
+            self._table.update(
+                key,
+                f"REMOVE {oldest}",
+                ConditionExpression="size(actions) = :count",
+                ExpressionAttributeValues={":count": {"N": str(count)}},
+            )
+
+
+def announce(key: Key, control: Control, metrics: InvocationMetrics) -> None:
+    """Have a change that was made on Lambda leave its line and its count there, too."""
+    logger.info("steered", account=key[0], campaign=key[1], state=control.state.value, by=control.changed_by)
+    metrics.add(key[0], _METRICS[control.state])
+
+
+def _change(control: Control) -> tuple[str, dict[str, Any]]:
+    """The update that writes a control, and adds it to the actions."""
+    values = dict(zip(_ATTRIBUTES, (control.state.value, *astuple(control)[1:]), strict=True))
+    given = {name: {"S": value} for name, value in values.items() if value is not None}
+    absent = ", ".join(name for name in values if name not in given)
+    changes = ", ".join(f"{'#state' if name == 'state' else name} = :{name}" for name in given)
+    update = f"SET {changes}, actions = list_append(if_not_exists(actions, :none), :actions)"
+    options = {
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": {
+            **{f":{name}": value for name, value in given.items()},
+            ":actions": {"L": [{"M": given}]},
+            ":none": {"L": []},
+        },
+        "ReturnValues": "ALL_NEW",
+    }
+    return update + (f" REMOVE {absent}" if absent else ""), options

@@ -95,8 +95,8 @@ class App:
         """Of Message Central's receipts."""
         from bridge.receive import Receiver
 
-        queue = self._queue(self._settings.receipt_queue_url)
-        return Receiver(self.secrets, self._log(LOG_THREADS), queue, self._clock)
+        parked, kept = map(self._queue, (self._settings.receipt_queue_url, self._settings.unrecognised_queue_url))
+        return Receiver(self.secrets, self._log(LOG_THREADS), parked, kept, self._clock)
 
     @cached_property
     def report(self) -> Reporter:

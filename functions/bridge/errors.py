@@ -50,7 +50,7 @@ class NotAuthenticated(RequestError):
 
 
 class TooLarge(RequestError):
-    """The body is larger than a request of 1,000 messages can be."""
+    """The body is larger than what can be taken."""
 
     status = 413
 

@@ -1,16 +1,22 @@
-"""Receipts: matched with their messages, or parked until the message's outcome is in the log."""
+"""Receipts: matched with their messages, parked until the message's outcome is in the log, or, where they were not
+recognised, kept until the tables are mended.
+"""
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from bridge.errors import AccountError, BadRequest, LogRefused, NothingAccepted, UnknownAccount
+from bridge.errors import AccountError, BadRequest, LogRefused, NothingAccepted, TooLarge, UnknownAccount
+from bridge.kept import ReceiptCall
 from bridge.match import Match, Matcher
 from bridge.message import Cause, Status
 from bridge.message_central.receipts import STATUS_WORDS, Receipt, Unrecognised, read_receipts
+from bridge.message_central.shapes import field_names, media_type
 from bridge.pending import PARKED_RECEIPTS, Pending, put
+from bridge.sqs import Body, Queued
 from bridge.telemetry import CAUSE_METRICS, logger
 from bridge.waiting import account_or_none, note_unusable
 
@@ -29,59 +35,58 @@ THREADS = 10  # receipts of one call that are looked up at once
 RECEIPT_METRICS = {Status.DELIVERED: "ReceiptsDelivered", Status.UNDELIVERED: "ReceiptsUndelivered"}
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptCall:
-    """One call of Message Central's: whose receipts it says it brings, with which key, and what holds them."""
-
-    account: str
-    key: str
-    body: bytes
-    query: str
+SHOWN_ERRORS = 10  # of one call, in its log line
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a call's receipts: how many are processed or parked, and which were not recognised."""
+    """How many of a call's receipts are processed or parked, and how many of its parts are kept as they came."""
 
     processed: int
-    unrecognised: Sequence[Unrecognised]
+    kept: int
 
 
 class Receiver:
     """Takes receipts."""
 
-    def __init__(self, secrets: Secrets, log: Log, queue: Queue, clock: Callable[[], float]) -> None:
-        """`queue` holds parked receipts; `clock` gives epoch seconds."""
+    def __init__(self, secrets: Secrets, log: Log, parked: Queue, kept: Queue, clock: Callable[[], float]) -> None:
+        """`parked` holds receipts that wait, `kept` calls that were not recognised; `clock` gives epoch seconds."""
         self._secrets = secrets
         self._log = log
-        self._queue = queue
+        self._parked = parked
+        self._kept = kept
         self._clock = clock
 
-    def take(self, call: ReceiptCall, invocation: Invocation) -> Received:
-        """Take the receipts of one call.
+    def take(self, call: ReceiptCall, key: str, invocation: Invocation) -> Received:
+        """Take the receipts of one call, which was made with this key.
 
         Raises:
             UnknownAccount: there is no such account, or the key is not its.
             AccountError: the account's secret cannot be used now.
-            NothingAccepted: some could be neither written nor parked; all have to come again.
+            NothingAccepted: some could be neither written, parked nor kept; all have to come again.
+            TooLarge: nothing was recognised, and it is too large to be kept.
         """
-        account = self._authenticated(call, invocation)
+        account = self._authenticated(call.account, key, invocation)
+        return self._take(replace(call, since=self._clock()), account, invocation)
+
+    def _take(self, call: ReceiptCall, account: Account, invocation: Invocation) -> Received:
         found = _read(call)
         receipts = [one for one in found if isinstance(one, Receipt)]
         unrecognised = [one for one in found if isinstance(one, Unrecognised)]
-        now = self._clock()
-        early = self._apply(receipts, account, now, invocation)
-        if not self._park([Pending.new(account.id, [asdict(receipt)], now) for receipt in early], invocation):
+        early = self._apply(receipts, account, call.since, invocation)
+        waiting = [Pending.new(account.id, [asdict(receipt)], call.since) for receipt in early]
+        if not self._park(waiting, invocation):
             raise NothingAccepted("receipts could be neither written nor parked")
         if unrecognised:
-            invocation.metrics.add(account.id, "ReceiptsUnrecognised", len(unrecognised))
-            errors = [asdict(one) for one in unrecognised[:10]]
-            logger.warning("receipts not recognised: answered 400", account=account.id, errors=errors)
-        return Received(len(receipts), unrecognised)
+            self._keep(_part(call, found), unrecognised, invocation)
+        return Received(len(receipts), len(unrecognised))
 
     def retry(self, message: SqsMessage, invocation: Invocation) -> bool:
-        """Take a parked receipt once more; False when SQS has to give it again, and in the end to the dead letters."""
+        """Take up a parked receipt or a kept call; False when SQS has to give it again, or to the dead letters."""
         try:
+            document = json.loads(message.body)
+            if "kept" in document:
+                return self._read_again(ReceiptCall.decode(document), invocation)
             pending, receipt = _decode(message.body)
         except (ValueError, KeyError, TypeError) as error:
             kind = type(error).__name__
@@ -92,14 +97,37 @@ class Receiver:
             return True
         return self._park([pending], invocation)
 
-    def _authenticated(self, call: ReceiptCall, invocation: Invocation) -> Account:
+    def _read_again(self, call: ReceiptCall, invocation: Invocation) -> bool:
+        """Take a kept call that was redriven. What is still not recognised goes back to where it was kept."""
+        account = account_or_none(self._secrets, call.account, invocation, "receipts")
         try:
-            return self._secrets.authenticate_receipts(call.account, call.key)
+            return account is not None and bool(self._take(call, account, invocation))
+        except (NothingAccepted, TooLarge):
+            return False
+
+    def _authenticated(self, account_id: str, key: str, invocation: Invocation) -> Account:
+        try:
+            return self._secrets.authenticate_receipts(account_id, key)
         except UnknownAccount:
             raise
         except AccountError as error:
-            note_unusable(error, call.account, invocation, "receipts")
+            note_unusable(error, account_id, invocation, "receipts")
             raise
+
+    def _keep(self, call: ReceiptCall, unrecognised: Sequence[Unrecognised], invocation: Invocation) -> None:
+        """Keep a call as it came, and tell its shape: fields' names, no values."""
+        invocation.metrics.add(call.account, "ReceiptsUnrecognised", len(unrecognised))
+        logger.warning(
+            "receipts not recognised: kept, to be redriven once receipts.py can read them",
+            account=call.account,
+            method=call.method,
+            content_type=media_type(call.content_type),
+            fields=field_names(one.document for one in unrecognised),
+            errors=[{"index": one.index, "error": one.error} for one in unrecognised[:SHOWN_ERRORS]],
+        )
+        bodies = [Body(call.encode(), 0, call.account)]
+        if self._kept.send(bodies, invocation.deadline) != [Queued.YES]:
+            raise NothingAccepted("receipts were not recognised, and could not be kept")
 
     def _apply(
         self, receipts: Sequence[Receipt], account: Account, since: float, invocation: Invocation
@@ -123,7 +151,7 @@ class Receiver:
                 return False
             invocation.metrics.add(one.account, "ReceiptsParked")
         later = [one.after_failure(now, PARKED_RECEIPTS) for one in pending]
-        return put(self._queue, later, now, invocation.deadline)
+        return put(self._parked, later, now, invocation.deadline)
 
 
 def _read(call: ReceiptCall) -> list[Receipt | Unrecognised]:
@@ -131,6 +159,14 @@ def _read(call: ReceiptCall) -> list[Receipt | Unrecognised]:
         return read_receipts(call.body, call.query)
     except BadRequest as error:
         return [Unrecognised(0, str(error))]
+
+
+def _part(call: ReceiptCall, found: Sequence[Receipt | Unrecognised]) -> ReceiptCall:
+    """What of a call is kept: all of it, or those documents that were not recognised, as JSON."""
+    left = [one.document for one in found if isinstance(one, Unrecognised)]
+    if len(left) == len(found):
+        return call
+    return replace(call, body=json.dumps(left).encode(), query="", content_type="application/json")
 
 
 def _decode(body: str) -> tuple[Pending, Receipt]:

@@ -53,6 +53,11 @@ class Settings:
         return self._environ["RECEIPT_QUEUE_URL"]
 
     @property
+    def unrecognised_queue_url(self) -> str:
+        """The queue of receipts that were not recognised."""
+        return self._environ["UNRECOGNISED_QUEUE_URL"]
+
+    @property
     def report_queue_url(self) -> str:
         """The queue of delayed reports."""
         return self._environ["REPORT_QUEUE_URL"]

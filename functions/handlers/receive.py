@@ -1,4 +1,4 @@
-"""`GET|POST /receipts/{account}/{receiptKey}`: Message Central's delivery reports, and those that were parked."""
+"""`GET|POST /receipts/{account}/{receiptKey}`: Message Central's delivery reports, and what waits of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
-from bridge.errors import AccountError, NothingAccepted, UnknownAccount
-from bridge.receive import ReceiptCall
+from bridge.errors import AccountError, NothingAccepted, TooLarge, UnknownAccount
+from bridge.kept import ReceiptCall
 from bridge.telemetry import logger
 from handlers.entry import lambda_handler
-from handlers.http_api import HttpResponse, body_of, response
+from handlers.http_api import HttpResponse, body_of, headers_of, response
 from handlers.sqs_event import failures, sqs_messages
 
 if TYPE_CHECKING:
@@ -33,22 +33,26 @@ def receive(receiver: Receiver, event: dict[str, Any], invocation: Invocation) -
 
 
 def _answer(receiver: Receiver, event: dict[str, Any], invocation: Invocation) -> HttpResponse:
+    path = event.get("pathParameters") or {}
     try:
-        received = receiver.take(_call(event), invocation)
+        received = receiver.take(_call(event, path.get("account", "")), path.get("receiptKey", ""), invocation)
     except UnknownAccount:
         return response(404, {"message": "Not Found"})
+    except TooLarge as error:
+        return response(error.status, {"status": "error", "error": str(error)})
     except (AccountError, NothingAccepted):
         return response(503, {"status": "error", "error": "try again later"})
-    if received.unrecognised:
-        errors = [asdict(one) for one in received.unrecognised]
-        return response(400, {"status": "error", "processed": received.processed, "errors": errors})
-    return response(200, {"status": "ok", "processed": received.processed})
+    return response(200, {"status": "ok", **asdict(received)})
 
 
-def _call(event: dict[str, Any]) -> ReceiptCall:
-    path = event.get("pathParameters") or {}
-    query = event.get("rawQueryString") or ""
-    return ReceiptCall(path.get("account", ""), path.get("receiptKey", ""), body_of(event), query)
+def _call(event: dict[str, Any], account: str) -> ReceiptCall:
+    return ReceiptCall(
+        account=account,
+        body=body_of(event),
+        query=event.get("rawQueryString") or "",
+        method=(event.get("requestContext") or {}).get("http", {}).get("method", ""),
+        content_type=headers_of(event).get("content-type", ""),
+    )
 
 
 handler = lambda_handler(partial(receive, App.from_environment().receive), RESPONSE_MARGIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.faults import Neighbour, client_error
@@ -28,6 +28,8 @@ class Entry:
     due: float
     queue: str
     group: str
+    hidden: list[float] = field(default_factory=lambda: [0.0], compare=False)
+    """Until when SQS gives it to nobody else."""
 
     @property
     def chunk(self) -> dict[str, Any]:
@@ -64,6 +66,52 @@ class FakeSQS(Neighbour):
             return {name: found for name, found in answer.items() if found}
 
         return self._call("send_message_batch", effect)
+
+    # What an operator's command reads. A queue with a visibility timeout; the handle is the id.
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        [name] = AttributeNames
+        return self._call("get_queue_attributes", lambda: {"Attributes": {name: str(len(self._visible(QueueUrl)))}})
+
+    def receive_message(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        MaxNumberOfMessages: int,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+        WaitTimeSeconds: int,  # noqa: ARG002, N803
+    ) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            assert 1 <= MaxNumberOfMessages <= MOST_ENTRIES
+            given = self._visible(QueueUrl)[:MaxNumberOfMessages]
+            for entry in given:
+                entry.hidden[0] = self._clock() + VisibilityTimeout
+            return {"Messages": [{"Body": one.body, "ReceiptHandle": one.id} for one in given]} if given else {}
+
+        return self._call("receive_message", effect)
+
+    def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803, ARG002
+        def effect() -> dict[str, Any]:
+            gone = {entry["ReceiptHandle"] for entry in Entries}
+            self.entries = [entry for entry in self.entries if entry.id not in gone]
+            return {}
+
+        return self._call("delete_message_batch", effect)
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803, ARG002
+        def effect() -> dict[str, Any]:
+            assert len(Entries) <= MOST_ENTRIES
+            seconds = {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
+            for entry in self.entries:
+                if entry.id in seconds:
+                    entry.hidden[0] = self._clock() + seconds[entry.id]
+            return {}
+
+        return self._call("change_message_visibility_batch", effect)
+
+    def _visible(self, url: str) -> list[Entry]:
+        now, queue = self._clock(), url.rpartition("/")[2]
+        return [entry for entry in self.entries if entry.queue == queue and max(entry.due, entry.hidden[0]) <= now]
 
     def _add(self, url: str, entry: dict[str, Any]) -> None:
         self._made += 1

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.kept import ReceiptCall
 from bridge.message_central.receipts import FIELDS, STATUS_WORDS
 from tests.fakes.faults import APPLIED, NOT_APPLIED
 from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, number
@@ -30,19 +31,35 @@ BODIES = st.text() | DOCUMENTS.map(json.dumps) | st.dictionaries(NAMES, st.text(
 @given(
     body=BODIES | st.binary(),
     query=BODIES,
+    content_type=st.text(),
     key=st.just(RECEIPT_KEY) | st.text(),
     account=st.just(ACCOUNT_ID) | st.text(),
 )
-def test_nothing_that_comes_makes_it_fail(body: str | bytes, query: str, key: str, account: str):
+def test_nothing_that_comes_makes_it_fail_and_what_is_not_recognised_is_kept_as_it_came(
+    body: str | bytes, query: str, content_type: str, key: str, account: str
+):
     harness = ReceiptHarness()
     harness.put(row(0, "unknown"))
     encoded = isinstance(body, bytes)
     text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
 
-    code, answer = harness.post(text, query=query, key=key, account=account, isBase64Encoded=encoded)
+    code, answer = harness.post(
+        text, query=query, key=key, account=account, content_type=content_type, isBase64Encoded=encoded
+    )
 
-    assert code in (200, 400) if (account, key) == (ACCOUNT_ID, RECEIPT_KEY) else code == 404
-    json.dumps(answer).encode()
+    if (account, key) != (ACCOUNT_ID, RECEIPT_KEY):
+        assert code == 404
+        return
+    assert code == 200
+    assert bool(answer["kept"]) == len(harness.kept)
+    if answer["kept"] and not answer["processed"]:
+        kept = ReceiptCall.decode(json.loads(harness.kept[0].body))
+        raw = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
+        assert (kept.body, kept.query, kept.content_type) == (raw, query, content_type)
+    before = harness.status()
+    assert harness.redrive() == []
+    assert bool(answer["kept"]) == len(harness.kept)
+    assert harness.status() == before
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.log.row import Row
+    from tests.fakes.sqs import Entry
 
 OTHER_ACCOUNT = "OTHER-ACCOUNT"
 OTHER_KEY = "OtherReceiptKey0815"
@@ -82,6 +83,8 @@ class ReceiptHarness(Fakes):
         account: str = ACCOUNT_ID,
         key: str | None = RECEIPT_KEY,
         query: str = "",
+        method: str = "POST",
+        content_type: str = "",
         seconds: float = 9.5,
         **changes: Any,
     ) -> tuple[int, Any]:
@@ -91,7 +94,8 @@ class ReceiptHarness(Fakes):
             "version": "2.0",
             "routeKey": "POST /receipts/{account}/{receiptKey}",
             "rawQueryString": query,
-            "headers": {},
+            "headers": {"Content-Type": content_type} if content_type else {},
+            "requestContext": {"http": {"method": method}},
             "pathParameters": {name: value for name, value in parameters.items() if value is not None},
             "body": body if isinstance(body, str) else json.dumps(body),
             "isBase64Encoded": False,
@@ -114,6 +118,17 @@ class ReceiptHarness(Fakes):
     def retry_parked(self, *bodies: str, seconds: float = 9.5) -> list[str]:
         """Give receive everything that is parked, or other bodies; the ids of those that failed."""
         return failures(self.receive(sqs_event(bodies or taken_out(self.parked)), seconds))
+
+    @property
+    def kept(self) -> list[Entry]:
+        """What receive could not read."""
+        return [entry for entry in self.parked.entries if entry.queue == "unrecognised"]
+
+    def redrive(self, seconds: float = 9.5) -> list[str]:
+        """Give receive what is kept, and nothing else; the ids of those that failed."""
+        kept = self.kept
+        self.parked.entries = [entry for entry in self.parked.entries if entry not in kept]
+        return failures(self.receive(sqs_event([entry.body for entry in kept]), seconds))
 
     def stream(self, *changes: dict[str, Any], seconds: float = 59.0) -> list[str]:
         """Give report a batch of the stream's; the sequence numbers of those that failed."""

@@ -58,6 +58,12 @@ def error(document: Any) -> str:
     return found.error
 
 
+def word(document: Any) -> str:
+    [found] = read(document)
+    assert isinstance(found, Unrecognised)
+    return found.word
+
+
 @pytest.mark.parametrize("word", TABLE)
 def test_each_word_means_what_is_promised(word: str):
     [found] = read(receipt(status=word))
@@ -162,7 +168,7 @@ def test_an_array_is_read_in_order_and_its_faults_are_told_by_index():
 
 def test_as_many_as_are_promised_are_taken_in_one_call():
     assert len(read([receipt()] * MAX_RECEIPTS)) == 1_000
-    with pytest.raises(BadRequest, match="1001 delivery reports"):
+    with pytest.raises(BadRequest, match="more than 1000 delivery reports"):
         read([receipt()] * 1_001)
 
 
@@ -182,17 +188,76 @@ def test_all_that_is_missing_is_told_at_once():
     assert error({}).count(";") == 2
 
 
-def test_a_word_that_is_not_known_is_told():
-    assert error(receipt(status="Handed over")) == "unknown status 'HANDED OVER'"
+def test_a_word_that_is_not_known_is_told_beside_the_error_and_not_in_it():
+    assert error(receipt(status="Handed over")) == "unknown status"
+    assert word(receipt(status="Handed over")) == "HANDED OVER"
 
 
 @pytest.mark.parametrize("status", [f"Sent to {number()}", "Your code is 123456", "9876 5 432 10"])
 def test_a_number_or_a_code_in_the_place_of_the_word_is_not_told(status: str):
-    assert not any(letter.isdigit() for letter in error(receipt(status=status)))
+    assert not any(letter.isdigit() for letter in word(receipt(status=status)))
 
 
 def test_no_more_of_a_word_is_told_than_a_word_can_have():
-    assert len(error(receipt(status="long " * 100))) < 60
+    assert len(word(receipt(status="long " * 100))) < 60
+
+
+# ── one level deeper ─────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["data", "results", "report", "whatever"])
+@pytest.mark.parametrize("nested", [receipt(), [receipt()]], ids=["object", "array"])
+def test_a_receipt_is_read_one_level_deeper_in_whatever_field(name: str, nested: Any):
+    assert read({"responseCode": 200, "message": "SUCCESS", name: nested}) == [EXPECTED]
+
+
+def test_nested_receipts_are_read_in_order_each_array_element_on_its_own():
+    found = read([{"data": [receipt(0), {"status": "DELIVRD"}]}, receipt(2)])
+
+    assert [type(one) for one in found] == [Receipt, Unrecognised, Receipt]
+    assert [one.index for one in found if isinstance(one, Unrecognised)] == [1]
+
+
+def test_no_deeper_level_is_looked_into():
+    [found] = read({"results": [{"data": receipt()}]})
+
+    assert isinstance(found, Unrecognised)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"status": "DELIVRD", "data": receipt(status=None)},
+        {"verificationId": "e-1", "data": receipt(verificationId=None)},
+        {"mobileNumber": number(7), "results": [receipt(mobileNumber=None)]},
+    ],
+    ids=["status outside", "id outside", "number outside"],
+)
+def test_a_receipt_is_not_put_together_from_two_levels(document: Any):
+    [found] = read(document)
+
+    assert isinstance(found, Unrecognised)
+
+
+def test_where_two_fields_hold_receipts_none_is_chosen():
+    [found] = read({"sent": receipt(0), "received": receipt(1)})
+
+    assert isinstance(found, Unrecognised)
+
+
+def test_a_receipt_that_holds_another_is_itself_meant():
+    assert read({**receipt(), "previous": receipt(1)}) == [EXPECTED]
+
+
+def test_nested_receipts_count_towards_the_most_in_one_call():
+    assert len(read({"data": [receipt()] * 1_000})) == 1_000
+    with pytest.raises(BadRequest, match="more than 1000"):
+        read([{"data": [receipt()] * 600}] * 2)
+
+
+def test_what_is_larger_than_a_thousand_receipts_can_be_is_not_read():
+    with pytest.raises(BadRequest, match="more than 1000000 bytes"):
+        read_receipts(b"[" + b" " * 1_000_000 + b"]", "")
 
 
 @pytest.mark.parametrize(("code", "shown"), [("001", True), (27, True), ("E-9", True), ("000", False), (0, False)])

@@ -1,14 +1,14 @@
 """Message Central's delivery reports (docs/contracts/message_central.md).
 
 No public document tells their format. What is expected stands in the tables below; when the vendor tells its format,
-they are the one place to change. What does not fit is refused with the name of what was missing.
+they are the one place to change. What does not fit is told with the name of what was missing, and never guessed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -17,9 +17,10 @@ from bridge.errors import BadRequest
 from bridge.message import Failure, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAX_RECEIPTS = 1_000  # in one call
+MAX_BYTES = 1_000_000  # of one call that is read: 1,000 receipts with a lot in each
 MAX_VALUE = 100  # characters of a value; an id is noted in the log with as many
 
 # An error code that may stand beside a failure; zeros mean none.
@@ -90,27 +91,40 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Unrecognised:
-    """A receipt that could not be read, and why."""
+    """A receipt that could not be read, and why; `word`: the status word that is not in the table."""
 
     index: int
     error: str
+    word: str = field(default="", repr=False)
+    document: Any = field(default=None, repr=False)
 
 
 def read_receipts(body: bytes, query: str) -> list[Receipt | Unrecognised]:
-    """The receipts of one call: in the query, or in a body that is a form or JSON, one or an array.
+    """The receipts of one call: in the query, or in a body that is a form or JSON, one or an array; each as it stands,
+    or one level deeper, in whatever field.
 
     Raises:
         BadRequest: nothing in the call can hold a receipt.
     """
-    documents = _documents(body, query)
+    documents = documents_of(body, query)
     if not documents:
         raise BadRequest("no delivery report: expected one or an array, as JSON, form or query")
-    if len(documents) > MAX_RECEIPTS:
-        raise BadRequest(f"{len(documents)} delivery reports in one call; at most {MAX_RECEIPTS} are taken")
-    return [_read(index, document) for index, document in enumerate(documents)]
+    found: list[Receipt | Unrecognised] = []
+    for document in documents:
+        found += _read(len(found), document)
+        if len(found) > MAX_RECEIPTS:
+            raise BadRequest(f"more than {MAX_RECEIPTS} delivery reports in one call")
+    return found
 
 
-def _documents(body: bytes, query: str) -> list[Any]:
+def documents_of(body: bytes, query: str) -> list[Any]:
+    """What a call holds, as JSON's types: an array's items, or the one object; numbers as their digits.
+
+    Raises:
+        BadRequest: it is too large, or neither JSON nor a form.
+    """
+    if len(body) > MAX_BYTES:
+        raise BadRequest(f"the call has more than {MAX_BYTES} bytes")
     try:
         text = body.decode("utf-8-sig").strip()
         if text.startswith(("{", "[")):
@@ -122,9 +136,28 @@ def _documents(body: bytes, query: str) -> list[Any]:
     return [fields] if fields else []
 
 
-def _read(index: int, document: Any) -> Receipt | Unrecognised:
+def _read(index: int, document: Any) -> list[Receipt | Unrecognised]:
+    """The receipt that a document is, or those that one of its fields holds."""
+    found = _read_one(index, document)
+    if isinstance(found, Receipt) or not isinstance(document, dict):
+        return [found]
+    nested = [[_read_one(index + n, one) for n, one in enumerate(inner)] for inner in _nested(document)]
+    readable = [inner for inner in nested if any(isinstance(one, Receipt) for one in inner)]
+    # Where two fields hold receipts, who knows which are meant.
+    return readable[0] if len(readable) == 1 else [found]
+
+
+def _nested(document: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for value in document.values():
+        if isinstance(value, dict):
+            yield [value]
+        elif isinstance(value, list) and len(value) <= MAX_RECEIPTS:
+            yield value
+
+
+def _read_one(index: int, document: Any) -> Receipt | Unrecognised:
     if not isinstance(document, dict):
-        return Unrecognised(index, "it is no object")
+        return Unrecognised(index, "it is no object", document=document)
     given = {
         key.lower(): writable(value.strip(), MAX_VALUE)
         for key, value in document.items()
@@ -133,16 +166,18 @@ def _read(index: int, document: Any) -> Receipt | Unrecognised:
     fields = {name: _first(given, names) for name, names in FIELDS.items()}
     missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if not value]
     if missing:
-        return Unrecognised(index, f"missing: {'; '.join(missing)}")
+        return Unrecognised(index, f"missing: {'; '.join(missing)}", document=document)
     status = str(fields["status"]).upper()
     if status not in STATUS_WORDS:
-        return Unrecognised(index, f"unknown status {_shown(status)!r}")
+        return Unrecognised(index, "unknown status", _shown(status), document)
     optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
     return Receipt(str(fields["verification_id"]), str(fields["number"]), status, **optional)
 
 
 def _shown(status: str) -> str:
-    """A word that is not known, for the log; without its digits where they could be a number or a one-time password."""
+    """A word that is not known, for whoever mends the table; without its digits where they could be a number or a
+    one-time password.
+    """
     return re.sub(r"\d", "#", status[:30]) if sum(map(str.isdigit, status)) > MOST_DIGITS else status[:30]
 
 

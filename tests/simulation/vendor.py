@@ -107,7 +107,10 @@ class Vendor:
             world.runtime.sleep(min(seconds, deadline.remaining()))
             raise NotSent("scripted: no connection")
         if trouble and trouble.kind == "lookup":
-            world.runtime.sleep(world.rng.uniform(0.5, 60))  # nothing interrupts it
+            looked_up_for = world.rng.uniform(0.5, 60)
+            world.runtime.sleep(looked_up_for)  # nothing interrupts it
+            if looked_up_for > CONNECT_SECONDS:
+                raise NotSent("scripted: the name was found too late to connect")
         if not deadline.remaining():
             raise NotSent("no time")
         if path.startswith(TOKEN_PATH):

@@ -3,7 +3,8 @@
 A rate is no outage: nothing stops. Until the first 429 there is no limit but the places. From then on messages begin
 evenly, one interval apart: a bucket that holds few messages loses what comes unevenly. The first interval is that at
 which the vendor had been getting them. Each 429 makes it longer, time without one shorter, slowly at first and faster
-the longer it lasts: by 8 % in a second, to a third in five. When it is so short that it limits nothing it is forgotten.
+the longer it lasts: by 8 % in a second, to a third in five; where each 429 asks for a pause, more carefully. When it
+is so short that it limits nothing it is forgotten.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ GROWTH = 0.04
 LONGEST_QUIET_SECONDS = 30.0
 """What longer times without a 429 count as: any rate has grown beyond MOST by then."""
 
+CAUTION = 16.0
+"""What asks for a pause stops the worker for as long: after each second of it the rate grows so many times slower."""
+
 JITTER = 0.1
 """How much longer an interval may be, by chance: else two workers keep in step, and one always comes too soon."""
 
@@ -48,6 +52,7 @@ class Throttle:
         self._next_at = 0.0  # 0.0: at once
         self._lowered_to = UNLIMITED
         self._quiet_since = 0.0
+        self._pause = 0.0  # what the last 429 cost
 
     def wait(self) -> float | None:
         """Seconds until the next message may begin: 0.0 is now; None: when one of those under way has ended."""
@@ -80,10 +85,12 @@ class Throttle:
             self.rate = min(MOST, (self._out + 1) / max(1 / MOST, now - begun_at))
         self.rate = self._lowered_to = max(LEAST, self.rate * (1 - 1 / (PART + 2 * self._out)))
         self._next_at = max(self._next_at, now + pause)
+        self._pause = pause
         self._quiet_since = self._next_at
 
     def _raise(self) -> None:
-        quiet = min(LONGEST_QUIET_SECONDS, max(0.0, self._clock() - self._quiet_since))
+        quiet = max(0.0, self._clock() - self._quiet_since) / (1 + CAUTION * self._pause)
+        quiet = min(LONGEST_QUIET_SECONDS, quiet)
         self.rate = self._lowered_to * math.exp(GROWTH * quiet * (1 + quiet))
         if self.rate > MOST:
             self.rate = UNLIMITED

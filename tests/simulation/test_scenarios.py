@@ -94,7 +94,7 @@ def test_a_maintenance_page_costs_nothing():
 
 
 @pytest.mark.fault("rate-limit")
-@pytest.mark.parametrize(("retry_after", "share"), [(None, 1 / 1.3), ("1", 1 / 2)])
+@pytest.mark.parametrize(("retry_after", "share"), [(None, 1 / 1.3), ("1", 1 / 1.6)])
 @pytest.mark.parametrize("rate", [20, 50, 100])
 def test_most_of_a_rate_is_used(rate: int, retry_after: str | None, share: float):
     limit = Trouble("vendor", "rate", 0, HOUR, options={"rate": rate, "retry_after": retry_after})

@@ -57,6 +57,23 @@ def test_as_many_begin_as_there_are_places_and_then_one_for_each_that_ends(throt
     assert len(fill(throttle)) == 1
 
 
+def test_a_rate_whose_429_asks_for_a_pause_grows_more_slowly_than_one_whose_429_does_not(clock: Clock):
+    rates = []
+    for pause in (None, 1.0):
+        throttle = Throttle(PLACES, clock, lambda: 0.0)
+        fill(throttle)
+        throttle.end(clock(), too_many=True, retry_after=pause)
+        lowered = throttle.rate
+
+        clock.sleep((pause or 0.0) + 4)
+        throttle.end(clock())
+
+        rates.append(throttle.rate / lowered)
+
+    assert rates[0] > 1.5
+    assert 1.0 < rates[1] < 1.05
+
+
 def test_what_was_never_refused_asks_for_the_time_once_a_message():
     asked = count()
     throttle = Throttle(PLACES, lambda: float(next(asked)))

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.accept import Acceptor
+    from bridge.campaigns.control import Controls
     from bridge.chunk import ChunkQueue
     from bridge.dispatch import Dispatcher
     from bridge.engine import Engine
     from bridge.log.log import Log
+    from bridge.log.reader import Reader
     from bridge.message_central.client import MessageCentral
+    from bridge.operations.messages import Messages
+    from bridge.operations.resend import Resender
     from bridge.receive import Receiver
     from bridge.report import Reporter
     from bridge.transport import HttpTransport
@@ -107,6 +111,30 @@ class App:
         callbacks = Callbacks(self._transport_factory(), self._clock)
         return Reporter(self.secrets, callbacks, self._queue(self._settings.report_queue_url), self._clock)
 
+    # ── What people do ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def messages(self) -> Messages:
+        """Looks up messages."""
+        from bridge.operations.messages import Messages
+
+        return Messages(self._reader())
+
+    @cached_property
+    def resend(self) -> Resender:
+        """Sends messages again."""
+        from bridge.operations.resend import Resender
+
+        return Resender(self._chunk_queue(), self.controls, self._clock)
+
+    @cached_property
+    def controls(self) -> Controls:
+        """Pauses, stops and resumes."""
+        from bridge.campaigns.control import Controls
+        from bridge.campaigns.table import CampaignTable
+
+        return Controls(CampaignTable(self._settings.campaign_table, self._aws.dynamodb(1)), self._clock)
+
     # ── What they are made of ─────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -142,6 +170,11 @@ class App:
             clock=self._clock,
             sleep=self._sleep,
         )
+
+    def _reader(self) -> Reader:
+        from bridge.log.reader import Reader
+
+        return Reader(self._settings.log_table, self._aws.dynamodb(1), self._sleep)
 
     def _chunk_queue(self) -> ChunkQueue:
         from bridge.chunk import ChunkQueue, Lane

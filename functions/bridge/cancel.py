@@ -69,5 +69,9 @@ def not_queued(message: Message, index: int) -> Rejection:
         accepted_at=message.accepted_at,
         text=message.text,
         campaign_id=message.campaign_id,
+        segments=message.segments,
+        template_id=message.template_id,
+        sender_id=message.sender_id,
+        message_type=message.message_type,
         unsent_claims=message.unsent_claims,
     )

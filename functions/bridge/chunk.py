@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import times
 from bridge.log.row import Row
-from bridge.message import Message
+from bridge.message import Message, Resend, Status
 from bridge.sqs import MAX_BYTES, Body, Queued
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _KEYS = {
     "message_type": "messageType",
     "unsent_claims": "unsentClaims",
 }
+_RESEND_KEYS = {"by": "by", "at": "at", "status": "status", "claimed_by": "claimedBy", "final_at": "finalAt"}
 # Characters that JSON lets stand and SQS refuses.
 _REFUSED = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
 
@@ -121,10 +122,7 @@ def decode(body: str) -> Chunk:
     document = json.loads(body)
     accepted_at, attempts = times.epoch(document["acceptedAt"]), int(document.get("attempts", 0))
     common = {"account": document["account"], "accepted_at": accepted_at, "attempts": attempts}
-    messages = [
-        Message(**common, **{name: entry[key] for name, key in _KEYS.items() if key in entry})
-        for entry in document["messages"]
-    ]
+    messages = [_unpack(entry, common) for entry in document["messages"]]
     return Chunk(
         account=document["account"],
         accepted_at=accepted_at,
@@ -138,7 +136,18 @@ def decode(body: str) -> Chunk:
 
 def _pack(message: Message) -> dict[str, Any]:
     values = ((key, getattr(message, name)) for name, key in _KEYS.items())
-    return {key: value for key, value in values if value not in (None, ())}
+    packed = {key: value for key, value in values if value not in (None, ())}
+    if message.resend:
+        packed["resend"] = {key: getattr(message.resend, name) for name, key in _RESEND_KEYS.items()}
+    return packed
+
+
+def _unpack(entry: Mapping[str, Any], common: Mapping[str, Any]) -> Message:
+    values = {name: entry[key] for name, key in _KEYS.items() if key in entry}
+    if "resend" in entry:
+        resend = Resend(**{name: entry["resend"][key] for name, key in _RESEND_KEYS.items()})
+        values["resend"] = replace(resend, status=Status(resend.status))
+    return Message(**common, **values)
 
 
 def _dumps(value: Any) -> str:

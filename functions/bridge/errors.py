@@ -13,9 +13,11 @@ BridgeError
 │   └── LogRefused         DynamoDB says no, and will say no again: no permission, no key, no table
 ├── AlreadyClaimed         the log holds the message already
 ├── ConditionFailed        another worker changed a campaign's item, or an account's, meanwhile
+├── RowGone                a row was to be changed that is no more there
 ├── TransportFailure       an HTTP request brought no response
 │   ├── NotSent            surely nothing was written
 │   └── MaybeSent          the request was written, at least in part
+├── Refused                a person asks for what cannot be done now
 └── NothingAccepted        503: neither the vendor nor the queue took anything
 """
 
@@ -107,6 +109,10 @@ class ConditionFailed(BridgeError):
         self.item = item
 
 
+class RowGone(BridgeError):
+    """A row was to be written over, and it is no more there: its message was forgotten."""
+
+
 class TransportFailure(BridgeError):
     """An HTTP request brought no response."""
 
@@ -117,6 +123,10 @@ class NotSent(TransportFailure):
 
 class MaybeSent(TransportFailure):
     """The request was written, at least in part: it may have been carried out."""
+
+
+class Refused(BridgeError):
+    """A person asks for what cannot be done now; the text says why, and what to do first."""
 
 
 class NothingAccepted(BridgeError):

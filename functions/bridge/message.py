@@ -60,13 +60,28 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Resend:
+    """A person's word that a message be sent again over the end it came to, and that end as the person saw it.
+
+    `by` is who said it, `at` when (`times.iso`). A row comes to an end under one claim, or at one moment, only once:
+    `status`, `claimed_by` and `final_at` name it.
+    """
+
+    by: str
+    at: str
+    status: Status
+    claimed_by: str | None = None
+    final_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One text to one recipient; its key is `(recipient, message_id)`.
 
     `recipient` is E.164 with the plus, `country_code` its country calling code without (`91`).
     `accepted_at` is in epoch seconds. `attempts` counts the attempts made before now.
     `unsent_claims` names claims under which the message was surely not sent: while one of them stands, the message may
-    be claimed again.
+    be claimed again. `resend`: it came to an end before, and is sent again on a person's word.
     """
 
     account: str
@@ -82,6 +97,14 @@ class Message:
     message_type: str | None = None
     attempts: int = 0
     unsent_claims: Sequence[str] = ()
+    resend: Resend | None = None
+
+    @property
+    def sent_in_doubt(self) -> bool:
+        """Whether it may be out already and is sent all the same, on a person's word: whatever comes of it but an end
+        at the vendor, nobody knows more of it than that it is `unknown`.
+        """
+        return self.resend is not None and self.resend.status is Status.UNKNOWN
 
     @property
     def national_number(self) -> str:
@@ -126,5 +149,9 @@ class Rejection:
     accepted_at: float
     text: str = ""
     campaign_id: str | None = None
+    segments: int | None = None
+    template_id: str | None = None
+    sender_id: str | None = None
+    message_type: str | None = None
     unsent_claims: Sequence[str] = ()
     """Claims of the same request that may stand in the log, and under which surely nothing was sent."""

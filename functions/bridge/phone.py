@@ -51,6 +51,15 @@ def calling_code(country: str) -> str:
     return str(country_code_for_region(country))
 
 
+def country_code_of(e164: str) -> str:
+    """The calling code, without the plus, of a number that `read_number` gave.
+
+    Raises:
+        NumberParseException: it is none.
+    """
+    return str(parse(e164).country_code)
+
+
 def _international(digits: str) -> PhoneNumber | None:
     number = _parse("+" + digits, None)
     # is_possible_number() would also allow numbers that can be dialled only from within their own town.

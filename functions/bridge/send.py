@@ -25,7 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bridge import times
-from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable
+from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable, RowGone
 from bridge.message import Cause, Message, Status
 from bridge.transport import Permit
 
@@ -51,7 +51,7 @@ class Ending(Enum):
     EXPIRED = "expired"
     """Too old to be sent; the log says so already."""
     DUPLICATE = "duplicate"
-    """The log holds it already, as `was`."""
+    """The log holds it already, as `was`; or it was to be sent again, and was forgotten (None)."""
     ABANDONED = "abandoned"
     """The worker that claimed it died; the log now says `unknown`."""
     IN_FLIGHT = "in flight"
@@ -134,6 +134,8 @@ class Sender:
             claim()
         except AlreadyClaimed as refusal:
             return self._already_claimed(message, refusal.row, deadline)
+        except RowGone:
+            return SendResult(Ending.DUPLICATE, message)
         except LogUnavailable as error:
             if error.perhaps_written:
                 message = with_unsent_claim(message, name)

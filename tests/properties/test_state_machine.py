@@ -6,35 +6,43 @@ of the log, the queue and the vendor. What has to hold all the while:
 * no message's status goes back;
 * what was accepted with a 200 is in the log or on the queue, and in the end comes to rest;
 * the log does not say of a message that was sent that it was not, nor the other way round.
+
+In `ResendMachine` a person sends messages again that came to an end, at random moments, cut short or twice. Only on the
+word that a message be sent that may be out already does the vendor take it once more: once for each doubt that the
+person saw.
 """
 
 from __future__ import annotations
 
 import json
 import threading
+from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bridge import times
 from bridge.chunk import decode
 from bridge.errors import NothingAccepted
 from bridge.log import log
 from bridge.message_central import verdicts
 from bridge.receive import ReceiptCall
 from tests.fakes.faults import BROKEN_AFTER, LOST_AFTER, LOST_BEFORE, THROTTLED, UNREACHED, Crash, Fault
-from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, message
+from tests.fakes.log import row
+from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, START, message, message_id, number, text
 from tests.fakes.vendor import LOST_BUT_SENT
 from tests.unit.harness import Bridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bridge.log.row import Row
     from bridge.message import Message
     from tests.fakes.sqs import Entry
 
@@ -53,8 +61,9 @@ MAY_FOLLOW: dict[str | None, set[str]] = {
     "retrying": {"sending", "expired", "retrying", "rejected"},
     "unknown": {"unknown", "sending", "expired", "sent", "rejected", "delivered", "undelivered"},
     "sent": {"sent", "delivered", "undelivered"},
-    "rejected": {"rejected", "sending", "expired"},  # the latter two where CleverTap was told that nothing was accepted
-    "expired": {"expired"},
+    # The latter two where CleverTap was told that nothing was accepted, or a person had it sent again.
+    "rejected": {"rejected", "sending", "expired"},
+    "expired": {"expired", "sending"},
     "delivered": set(),
     "undelivered": set(),
 }
@@ -126,6 +135,8 @@ class BridgeMachine(RuleBasedStateMachine):
         self.accepted: set[Key] = set()
         self.refused: set[Key] = set()
         """Posted once, and answered that nothing was accepted."""
+        self.doubts: dict[Key, set[str | None]] = defaultdict(set)
+        """The claims of which a person said: it may be out, and be sent again all the same."""
         self.lives: list[Life] = []
         self.moved = 0
         for neighbour in (self.bridge.dynamodb, self.bridge.sqs, self.bridge.vendor):
@@ -278,7 +289,8 @@ class BridgeMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_sent_twice(self) -> None:
-        assert all(count <= 1 for count in self.bridge.vendor.sent.values()), self.bridge.vendor.sent
+        for key, count in self.bridge.vendor.sent.items():
+            assert count <= 1 + len(self.doubts[key]), (key, count)
 
     @invariant()
     def no_status_goes_back(self) -> None:
@@ -297,8 +309,9 @@ class BridgeMachine(RuleBasedStateMachine):
         for key in self.logged():
             status = self.status(key)
             if status == "sent":
-                assert self.bridge.vendor.sent[key] == 1
-            if status in ("retrying", "rejected", "expired"):
+                assert self.bridge.vendor.sent[key] >= 1
+            # Of one that was sent again in doubt, a rejection speaks of that time only.
+            if status in ("retrying", "expired") or (status == "rejected" and not self.doubts[key]):
                 assert self.bridge.vendor.sent[key] == 0, status
 
     @invariant()
@@ -323,6 +336,56 @@ class BridgeMachine(RuleBasedStateMachine):
         assert not restless, restless
 
 
+class ResendMachine(BridgeMachine):
+    """Messages that came to an end, and a person; the vendor's answers are often lost."""
+
+    post_one = post_many = receipt_of_something_else = None  # type: ignore[assignment] # nothing new comes
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.previews: list[list[Row]] = []
+        """What a person saw, and may yet have sent again."""
+
+    @initialize(
+        ends=st.lists(st.sampled_from(["expired", "rejected", "unknown", "out", "out"]), min_size=2, max_size=4)
+    )
+    def begin(self, ends: list[str]) -> None:
+        for index, end in enumerate(ends):
+            status = "unknown" if end == "out" else end
+            final = {} if status == "unknown" else {"final_at": times.iso(START - 1), "code": "904"}
+            self.bridge.dynamodb.put(row(index, status, text=text(), **final))
+            self.bridge.vendor.sent[number(index), message_id(index)] = int(end == "out")
+        self.moved = len(ends)
+
+    @precondition(lambda self: len(self.bridge.sqs.entries) < 2)  # it is what became of them that matters
+    @rule(unknown=st.sampled_from([True, True, False]), turn=turns, later=st.booleans())
+    def send_again(self, unknown: bool, turn: Turn, later: bool) -> None:  # noqa: FBT001
+        """A person looks, and says it at once; perhaps once more some time later."""
+        preview = self.bridge.app_now.resend.preview(self.bridge.dynamodb.rows(), unknown=unknown)
+        if later:
+            self.previews.append(preview.rows)
+        self.resend(preview.rows, turn)
+
+    @precondition(lambda self: self.previews)
+    @rule(turn=turns)
+    def send_again_what_was_seen_before(self, turn: Turn) -> None:
+        self.resend(self.previews.pop(), turn)
+
+    @precondition(lambda self: self.bridge.sqs.entries)
+    @rule(ending=st.sampled_from([LOST_BUT_SENT, verdicts.LOST, verdicts.BUSY]), which=st.integers(0, 20))
+    def deliver_twice(self, ending: Any, which: int) -> None:
+        entry = self.bridge.sqs.entries[which % len(self.bridge.sqs.entries)]
+        self.work(entry, replace(CALM, default=ending), again=True)
+        self.work(entry, CALM)
+
+    def resend(self, rows: list[Row], turn: Turn) -> None:
+        for one in rows:
+            if one.status == "unknown":
+                self.doubts[one.recipient, one.message_id].add(one.claimed_by)
+        with self.worker(turn):
+            self.bridge.app_now.resend.resend(rows, "a person")
+
+
 TestBridge = BridgeMachine.TestCase
 TestBridge.settings = settings(
     derandomize=True,  # the same in every run; without it, with more examples, it is a hunt
@@ -332,3 +395,5 @@ TestBridge.settings = settings(
     deadline=None,
     suppress_health_check=[*HealthCheck],
 )
+TestResend = ResendMachine.TestCase
+TestResend.settings = settings(TestBridge.settings, max_examples=150, stateful_step_count=15)

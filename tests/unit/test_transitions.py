@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from bridge.log import transitions
 from bridge.log.conditions import abandoned, claimable, recordable, unchanged
 from bridge.log.row import Claim, Row
 from bridge.log.transitions import CONCLUDED_BY_RECEIPT, FINAL, FOLLOWS, TRANSITIONS, UNSETTLED, Write, may_write
-from bridge.message import Failure, Status
+from bridge.message import Failure, Resend, Status
 from tests.fakes.expressions import Expression
 from tests.fakes.log import row
 from tests.fakes.values import message
@@ -28,7 +28,7 @@ ALL = {
     "unknown": "sending expired sent rejected unknown delivered undelivered",
     "sent": "delivered undelivered",
     "rejected": "sending expired rejected",
-    "expired": "",
+    "expired": "sending expired",
     "delivered": "",
     "undelivered": "",
 }
@@ -57,9 +57,9 @@ def test_what_is_derived():
     assert {*UNSETTLED} == {None, "sending", "retrying"}
 
 
-def test_a_final_status_is_left_only_by_a_later_request_or_to_be_reported():
+def test_a_final_status_is_left_only_by_a_later_request_a_persons_word_or_to_be_reported():
     for write, by_status in TRANSITIONS.items():
-        assert write in (Write.LATER_CLAIM, Write.REPORTED_REJECTION) or not FINAL & by_status.keys()
+        assert write in (Write.LATER_CLAIM, Write.REPORTED_REJECTION, Write.RESEND) or not FINAL & by_status.keys()
 
 
 def test_nothing_becomes_retrying_but_what_is_being_sent():
@@ -153,3 +153,59 @@ def test_a_message_that_is_not_queued_a_second_time_is_refused_anew():
 
     assert holds(recordable(again), NOT_QUEUED)
     assert not holds(recordable(NOT_QUEUED), again), "a late repetition of the first changes nothing"
+
+
+# A message that a person has sent again over its end
+
+END = "2026-11-24T11:00:00.000Z"
+EXPIRED = row(0, "expired", claimed_by="w/1", final_at=END)
+UNKNOWN = row(0, "unknown", claimed_by="w/1")
+BY_REQUEST = replace(NOT_QUEUED, final_at=END, report=True)
+
+
+def resend_of(seen: Row, status: str = "sending", **changes: Any) -> Claim:
+    """A claim of a message that a person has sent again, having seen this row."""
+    resend = Resend("arn:ops", AGAIN, seen.status, seen.claimed_by, seen.final_at)
+    return Claim(message(resend=resend, **changes), "w/2", row(0, status, accepted_at=AGAIN, claimed_by="w/2"))
+
+
+@pytest.mark.parametrize("seen", [EXPIRED, BY_REQUEST, replace(BY_REQUEST, claimed_by="w/1"), UNKNOWN])
+def test_a_resend_is_granted_over_the_end_that_was_seen(seen: Row):
+    assert holds(claimable(resend_of(seen)), seen)
+
+
+@pytest.mark.parametrize("seen", [EXPIRED, BY_REQUEST, UNKNOWN])
+@pytest.mark.parametrize("change", [{"claimed_by": "w/7"}, {"final_at": "2026-11-24T11:00:00.001Z"}, {"code": "910"}])
+def test_a_resend_is_refused_over_any_other_end(seen: Row, change: dict[str, str]):
+    granted = "code" in change and seen.status is not Status.REJECTED  # only of a rejection it says what it was
+
+    assert holds(claimable(resend_of(seen)), replace(seen, **change)) is granted  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("there", Status)
+@pytest.mark.parametrize("seen", Status)
+def test_a_resend_is_granted_over_what_the_table_says_and_where_the_message_waits(seen: Status, there: Status):
+    standing = row(0, there, claimed_by="w/1", code="904")
+    granted = holds(claimable(resend_of(replace(standing, status=seen))), standing)
+
+    waits = there is Status.RETRYING and seen is not Status.UNKNOWN
+    assert granted is (waits or (seen is there and there in may_write(Write.RESEND, Status.SENDING)))
+
+
+@pytest.mark.parametrize("seen", [EXPIRED, BY_REQUEST, UNKNOWN])
+def test_a_resend_is_refused_once_its_message_is_forgotten(seen: Row):
+    assert not holds(claimable(resend_of(seen)), None)
+
+
+@pytest.mark.parametrize(("seen", "ends"), [(EXPIRED, True), (BY_REQUEST, True), (UNKNOWN, False)])
+def test_a_resend_that_is_too_old_expires_unless_it_may_be_out(seen: Row, ends: bool):  # noqa: FBT001
+    assert holds(claimable(resend_of(seen, "expired")), seen) is ends
+
+
+@pytest.mark.parametrize("there", ["sending", "unknown"])
+def test_a_resend_goes_on_over_its_own_unsent_claim(there: str):
+    standing = row(0, there, claimed_by="w/3")
+
+    assert holds(claimable(resend_of(EXPIRED, unsent_claims=("w/3",))), standing)
+    assert holds(claimable(resend_of(UNKNOWN, unsent_claims=("w/3",))), standing)
+    assert not holds(claimable(resend_of(UNKNOWN, unsent_claims=("w/4",))), standing)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bridge.log.row import Claim, Row
+    from bridge.message import Message, Resend
 
 NAMES = {"#status": "status"}
 """How an expression names attributes whose names DynamoDB reserves."""
@@ -45,7 +46,10 @@ _NO_ROW = Condition("attribute_not_exists(messageId)", {})
 
 def claimable(claim: Claim) -> Condition:
     """Where a claim is granted."""
-    condition = _claimable(claim.row.status).given(acceptedAt=claim.row.accepted_at)
+    if claim.message.resend:
+        condition = _resendable(claim.message, claim.message.resend, claim.row.status)
+    else:
+        condition = _claimable(claim.row.status).given(acceptedAt=claim.row.accepted_at)
     unsent = {f"unsent{n}": name for n, name in enumerate(claim.message.unsent_claims)}
     if not unsent:
         return condition
@@ -64,10 +68,10 @@ def recordable(row: Row) -> Condition:
     return condition
 
 
-def reopenable(unsent_claims: Sequence[str]) -> Condition:
-    """Where a row may be left to anybody's claim: while one of these stands, under which surely nothing was sent."""
+def reopenable(unsent_claims: Sequence[str], status: Status) -> Condition:
+    """Where a row may be given this status while one of these claims stands, under which surely nothing was sent."""
     names = {f"unsent{n}": name for n, name in enumerate(unsent_claims)}
-    return _over(Write.OUTCOME, Status.RETRYING, *names).given(**names)
+    return _over(Write.OUTCOME, status, *names).given(**names)
 
 
 def abandoned(row: Row) -> Condition:
@@ -80,6 +84,29 @@ def unchanged(row: Row) -> Condition:
     return Condition("#status = :seen AND claimedBy = :claim", {}).given(
         seen=row.status.value, claim=row.claimed_by or ""
     )
+
+
+def _resendable(message: Message, resend: Resend, status: Status) -> Condition:
+    """Over the end that a person saw, and no other; or where the message waits, sent again, for another attempt."""
+    seen = {"seenClaim": resend.claimed_by, "seenEnd": resend.final_at}
+    known = {name: value for name, value in seen.items() if value}
+    given = {**known, "seen": resend.status.value}
+    if resend.status is Status.REJECTED:
+        given["notQueued"] = CODES[Failure.NOT_QUEUED]
+    condition = _over_seen(status, resend.status, *known).given(**given)
+    return condition if message.sent_in_doubt else condition | _over(Write.CLAIM, status)
+
+
+@cache
+def _over_seen(status: Status, seen: Status, *known: str) -> Condition:
+    """Over an end with these marks, and without the others."""
+    condition = _over(Write.RESEND, status)
+    marks = {"seenClaim": "claimedBy", "seenEnd": "finalAt"}
+    parts = [condition.text, "#status = :seen"]
+    parts += [f"{name} = :{mark}" if mark in known else f"attribute_not_exists({name})" for mark, name in marks.items()]
+    if seen is Status.REJECTED:
+        parts.append("code = :notQueued")
+    return Condition(f"({' AND '.join(parts)})", condition.values)
 
 
 @cache

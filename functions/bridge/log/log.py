@@ -81,6 +81,7 @@ class Log:
 
         Raises:
             AlreadyClaimed: it is not granted; the error has the message's row.
+            RowGone: the message was to be sent again, and was forgotten meanwhile.
             LogUnavailable, LogRefused: DynamoDB did not say; the claim may stand if it was perhaps written.
         """
         try:
@@ -90,11 +91,15 @@ class Log:
                 raise
 
     def expire(self, message: Message, claim_id: str, deadline: Deadline) -> None:
-        """End a message that is too old to be sent, unless it was sent before: its claim is its outcome.
+        """End a message that is too old to be sent, unless it was sent before: its claim is its outcome. One that was
+        sent again in doubt stays `unknown`.
 
         Raises:
-            AlreadyClaimed, LogUnavailable, LogRefused: as with `claim`.
+            AlreadyClaimed, RowGone, LogUnavailable, LogRefused: as with `claim`.
         """
+        if message.sent_in_doubt:
+            self.reopen(message)
+            return
         claim = self.new_claim(message, claim_id, report=True)
         self.claim(replace(claim, row=self.outcome_row(claim, TOO_OLD)), deadline)
 
@@ -138,13 +143,17 @@ class Log:
         return recorded
 
     def reopen(self, message: Message) -> None:
-        """Let anybody claim a message again one of whose unsent claims stands: it goes on without naming them.
+        """Let anybody claim a message again one of whose unsent claims stands: it goes on without naming them. One that
+        was sent again in doubt is `unknown` again.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
+        if not message.unsent_claims:
+            return
         row = self.new_claim(message, "", report=True).row
-        self._table.update_if(row, reopenable(message.unsent_claims), {"#status": Status.RETRYING.value})
+        status = Status.UNKNOWN if message.sent_in_doubt else Status.RETRYING
+        self._table.update_if(row, reopenable(message.unsent_claims, status), {"#status": status.value})
 
     def mark_unknown(self, row: Row, deadline: Deadline) -> bool:
         """Call a message `unknown` whose worker died between its claim and its outcome. `row` as `AlreadyClaimed` has

@@ -21,6 +21,7 @@ class Row:
     Times are ISO-8601 texts in UTC with milliseconds (`times.iso`): they sort, and read well in the console.
     `expires_at` is in epoch seconds, as DynamoDB's time to live wants it. `attempts` counts the one under way.
     `report`: CleverTap is still to be told how the message ended. `code` is CleverTap's (`clevertap/codes.py`).
+    `resent_by`, `resent_at`: who had it sent again after an end that it came to before, and when.
     """
 
     recipient: str
@@ -44,6 +45,8 @@ class Row:
     verification_id: str | None = None
     code: str | None = None
     reason: str | None = None
+    resent_by: str | None = None
+    resent_at: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -48,15 +48,19 @@ class Rows:
             attempts=message.attempts + 1,
             report=report and not message.message_id.startswith(OWN_ID_PREFIX),
             expires_at=int(now) + self._retention,
+            resent_by=message.resend.by if message.resend else None,
+            resent_at=message.resend.at if message.resend else None,
         )
         return Claim(message, claim_id, row)
 
     def outcome_row(self, claim: Claim, outcome: Outcome, *, already_reported: bool = False) -> Row:
         """How a claim's row looks with its outcome; `already_reported` when CleverTap has it in the answer."""
         now = times.iso(self._clock())
+        # What was surely not sent this time may still be out since the time before.
+        unsure = outcome.status is Status.RETRYING and claim.message.sent_in_doubt
         return replace(
             claim.row,
-            status=outcome.status,
+            status=Status.UNKNOWN if unsure else outcome.status,
             report=claim.row.report and not already_reported,
             sent_at=now if outcome.status is Status.SENT else None,
             final_at=now if outcome.status in FINAL else None,
@@ -78,8 +82,12 @@ class Rows:
             status=Status.REJECTED,
             code=CODES[rejection.failure],
             reason=rejection.reason,
+            segments=rejection.segments,
             text=rejection.text if rejection.text and self._store_text else None,
             campaign_id=rejection.campaign_id or None,
+            sender_id=rejection.sender_id,
+            template_id=rejection.template_id,
+            message_type=rejection.message_type,
             claimed_by=next(iter(rejection.unsent_claims), None),
             accepted_at=times.iso(rejection.accepted_at),
             final_at=times.iso(now),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable
+from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable, RowGone
 from bridge.log.row import Row
 from bridge.retry import AwsError, error_code, passing, perhaps_done, tries
 
@@ -38,6 +38,7 @@ class Table:
 
         Raises:
             AlreadyClaimed: the condition does not hold; the error has the row that stands there.
+            RowGone: it does not hold, and no row stands there.
             LogUnavailable, LogRefused: DynamoDB did not say; it may have been written, as the error tells.
         """
         failure = LogUnavailable("no time is left to write the log", perhaps_written=False)
@@ -111,10 +112,16 @@ class Table:
 
 
 def _standing(error: ClientError | BotoCoreError) -> Row | None:
-    """The row that stands in the way, if that is what the error says."""
-    if isinstance(error, ClientError) and error_code(error) == _CONDITION_FAILED:
-        return Row.from_item(cast("dict[str, Any]", error.response["Item"]))  # type: ignore[typeddict-item]
-    return None
+    """The row that stands in the way, if that is what the error says.
+
+    Raises:
+        RowGone: there is none.
+    """
+    if not isinstance(error, ClientError) or error_code(error) != _CONDITION_FAILED:
+        return None
+    if "Item" not in error.response:
+        raise RowGone("the row is no more there") from None
+    return Row.from_item(cast("dict[str, Any]", error.response)["Item"])
 
 
 def _failure(error: ClientError | BotoCoreError, *, perhaps_written: bool) -> LogUnavailable:

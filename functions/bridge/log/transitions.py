@@ -10,6 +10,8 @@
                          └─late receipt─▶ delivered | undelivered
     (no row) ─claim─▶ expired
     (no row) ─rejection─▶ rejected ─later claim─▶ sending | expired
+    expired | rejected as not queued ─resend─▶ sending | expired
+    unknown ─resend─▶ sending
 
 * A message that is too old to be sent is claimed as `expired`: its claim is its end.
 * An **unsent claim** is one under which surely nothing was sent. A message that names it may be claimed over its row,
@@ -22,6 +24,9 @@
   that nothing was accepted. CleverTap may give the same id again, and then it is sent. Only to a message that was
   accepted after the row was written is the claim granted: the chunk that SQS may have taken all the same, which is why
   the row was written at all, was accepted before, and stays refused.
+* A **resend** is a person's word that a message be sent again over its end. What was provably not sent may be claimed
+  again like anything else. `unknown` may only be sent: that it came to nothing this time says nothing of the time
+  before, so that it becomes `unknown` again where another message would be `retrying` or `expired`.
 """
 
 from __future__ import annotations
@@ -50,6 +55,10 @@ class Write(Enum):
     REPORTED_REJECTION = "reported rejection"
     """The same rejection again, now with a report: the answer was to tell CleverTap of it, and then did not."""
 
+    RESEND = "resend"
+    """A claim over the very end that a person saw, and wants the message to be sent over. Of rejected messages it is
+    granted only over those that were not queued."""
+
     REJECTION = "rejection"
     """A record that is no message, or a message that was not queued."""
 
@@ -73,6 +82,7 @@ TRANSITIONS: Mapping[Write, Mapping[Status | None, frozenset[Status]]] = {
     Write.CLAIM: {None: _CLAIMED, Status.RETRYING: _CLAIMED},
     Write.UNSENT_CLAIM: {Status.SENDING: _CLAIMED, Status.UNKNOWN: _CLAIMED},
     Write.LATER_CLAIM: {Status.REJECTED: _CLAIMED | {Status.REJECTED}},
+    Write.RESEND: {Status.EXPIRED: _CLAIMED, Status.REJECTED: _CLAIMED, Status.UNKNOWN: frozenset({Status.SENDING})},
     Write.REPORTED_REJECTION: {Status.REJECTED: frozenset({Status.REJECTED})},
     Write.REJECTION: {None: frozenset({Status.REJECTED})},
     Write.OUTCOME: {
@@ -107,7 +117,7 @@ FINAL = frozenset(
     if not any(
         status in by_status
         for write, by_status in TRANSITIONS.items()
-        if write not in (Write.LATER_CLAIM, Write.REPORTED_REJECTION)
+        if write not in (Write.LATER_CLAIM, Write.REPORTED_REJECTION, Write.RESEND)
     )
 )
 """Statuses at which a request has come to its end, and of which CleverTap is told."""

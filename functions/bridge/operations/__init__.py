@@ -1,1 +1,1 @@
-"""What operators do to a stack that stands, with their own rights: called by their commands, by no function."""
+"""What people do with the bridge, from the command line or the console: functions, without arguments and HTML."""

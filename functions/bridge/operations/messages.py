@@ -1,0 +1,92 @@
+"""Looks up messages: all to one number, or one with what happened to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.log.transitions import FINAL
+from bridge.message import Status
+from bridge.phone import read_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.log.reader import Reader
+    from bridge.log.row import Row
+
+_DIGITS = re.compile(r"[0-9()\-./\s]+", re.ASCII)
+
+_NO_COUNTRY = "001"  # what is read here is international
+_SHOWN = 8  # digits of a masked number that stand
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happened to a message at some time (`times.iso`)."""
+
+    at: str
+    what: str
+
+
+class Messages:
+    """Messages of the log, for people."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def to(self, number: str, account: str) -> list[Row]:
+        """All messages of an account to a number (as `recipient_of` reads it), those that were accepted last first.
+
+        Raises:
+            LogUnavailable, LogRefused: the log did not answer.
+        """
+        return self._reader.rows_to(recipient_of(number), account)
+
+    def one(self, number: str, account: str, message_id: str) -> Row | None:
+        """One message, by its number and CleverTap's id or ours; None: the log does not hold it.
+
+        Raises:
+            LogUnavailable, LogRefused: the log did not answer.
+        """
+        return self._reader.row_of(recipient_of(number), account, message_id)
+
+
+def recipient_of(number: str) -> str:
+    """The partition of the log under which messages to a number stand: E.164 for a number that was written with its
+    country's code, with or without the plus; anything else as it is, for so a record's impossible number is kept.
+    """
+    written = number.strip()
+    bare = _DIGITS.fullmatch(written) and not written.startswith("00")
+    found = read_number(f"+{written}" if bare else written, _NO_COUNTRY)
+    return found.e164 if found else number
+
+
+def masked(number: str) -> str:
+    """A number with its middle hidden, of the same length."""
+    shown = len(number) > _SHOWN
+    return number[:5] + "*" * (len(number) - _SHOWN) + number[-3:] if shown else "*" * len(number)
+
+
+def story(row: Row) -> list[Step]:
+    """What happened to a message, as far as its row says, in order."""
+    return sorted(_steps(row), key=lambda step: step.at)
+
+
+def _steps(row: Row) -> Iterator[Step]:
+    yield Step(row.accepted_at, f"sent again by {row.resent_by}" if row.resent_at else "accepted")
+    if row.claimed_at:
+        attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
+        yield Step(row.claimed_at, f"claimed by worker {row.claimed_by}{attempt}")
+    if row.sent_at:
+        yield Step(row.sent_at, f"taken by Message Central as {row.verification_id}")
+    if row.final_at:
+        yield Step(row.final_at, _end(row))
+    elif row.status in (Status.RETRYING, Status.UNKNOWN) and row.claimed_at:
+        yield Step(row.claimed_at, ": ".join(filter(None, (row.status, row.reason))))
+
+
+def _end(row: Row) -> str:
+    told = "CleverTap is told" if row.report and row.status in FINAL else ""
+    return ", ".join(filter(None, (" ".join(filter(None, (row.status, row.code, row.reason))), told)))

@@ -1,0 +1,90 @@
+"""People look up messages: by any form of a number, one with its story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.operations.messages import Step, masked, recipient_of, story
+from tests.fakes.log import row
+from tests.fakes.values import ACCOUNT_ID, message_id, number, text
+
+if TYPE_CHECKING:
+    from tests.unit.harness import Bridge
+
+
+def at(second: int) -> str:
+    return f"2026-11-28T10:00:{second:02}.000Z"
+
+
+@pytest.mark.parametrize("written", ["+919876500001", "919876500001", "00919876500001", " +91 98765-00001 "])
+def test_a_number_is_found_however_it_is_written_with_its_country(written: str):
+    assert recipient_of(written) == "+919876500001"
+
+
+@pytest.mark.parametrize("written", ["12", "-", "no number", "98765 abc", ""])
+def test_what_is_no_number_is_looked_up_as_it_came(written: str):
+    assert recipient_of(written) == written
+
+
+def test_all_messages_of_an_account_to_a_number_are_found_the_newest_first(bridge: Bridge):
+    bridge.dynamodb.page = 1
+    bridge.dynamodb.put(row(1, "sent", accepted_at=at(1), message_id="first", text=text()))
+    bridge.dynamodb.put(row(1, "expired", accepted_at=at(2), message_id="second"))
+    bridge.dynamodb.put(row(1, "sent", account="OTHER"))
+    bridge.dynamodb.put(row(2, "sent"))
+
+    found = bridge.app_now.messages.to(number(1)[1:], ACCOUNT_ID)
+
+    assert [(one.message_id, one.text) for one in found] == [("second", None), ("first", text())]
+
+
+def test_one_message_is_found_by_its_id(bridge: Bridge):
+    bridge.dynamodb.put(row(1, "sent"))
+    bridge.dynamodb.put(row(1, "sent", account="OTHER", message_id="theirs"))
+
+    found = bridge.app_now.messages.one(number(1), ACCOUNT_ID, message_id(1))
+
+    assert found == row(1, "sent")
+    assert bridge.app_now.messages.one(number(1), ACCOUNT_ID, "theirs") is None
+
+
+@pytest.mark.parametrize(
+    ("number_", "shown"), [("+919876500001", "+9198*****001"), ("+4712345", "********"), ("123", "***"), ("", "")]
+)
+def test_a_masked_number_does_not_tell_whose_it_is(number_: str, shown: str):
+    assert masked(number_) == shown
+
+
+STORIES: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"status": "delivered", "sent_at": at(3), "final_at": at(9), "verification_id": "v1", "reason": "DELIVRD"},
+        ["accepted", "claimed by worker w/1", "taken by Message Central as v1", "delivered DELIVRD, CleverTap is told"],
+    ),
+    (
+        {"status": "rejected", "final_at": at(0), "code": "910", "reason": "no number", "report": False,
+         "claimed_at": None},
+        ["accepted", "rejected 910 no number"],
+    ),
+    (
+        {"status": "retrying", "attempts": 3, "reason": "vendor busy"},
+        ["accepted", "claimed by worker w/1, attempt 3", "retrying: vendor busy"],
+    ),
+    ({"status": "unknown"}, ["accepted", "claimed by worker w/1", "unknown"]),
+    ({"status": "sending"}, ["accepted", "claimed by worker w/1"]),
+    (
+        {"status": "sending", "resent_by": "arn:ana", "resent_at": at(0)},
+        ["sent again by arn:ana", "claimed by worker w/1"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "steps"), STORIES)
+def test_a_message_tells_its_story(fields: dict[str, Any], steps: list[str]):
+    common: dict[str, Any] = {"accepted_at": at(0), "claimed_at": at(2), "claimed_by": "w/1", "verification_id": None}
+
+    found = story(row(1, **common | fields))
+
+    assert [step.what for step in found] == steps
+    assert found[0] == Step(at(0), steps[0])

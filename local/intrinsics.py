@@ -39,6 +39,7 @@ class Resolver:
             "Fn::If": self._if,
             "Fn::Equals": self._equals,
             "Fn::Not": lambda tests: not self.resolve(tests[0]),
+            "Fn::And": lambda tests: all(self.resolve(test) for test in tests),
         }
 
     def resolve(self, value: Any) -> Any:

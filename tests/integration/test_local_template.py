@@ -38,6 +38,8 @@ def resolver():
         ({"Fn::If": ["IsDev", "yes", "no"]}, "yes"),
         ({"Fn::If": ["IsSmall", "yes", "no"]}, "no"),
         ({"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "dev"]}]}, False),
+        ({"Fn::And": [{"Fn::Equals": [1, 1]}, {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}]}, True),
+        ({"Fn::And": [{"Fn::Equals": [1, 1]}, {"Fn::Equals": [{"Ref": "Stage"}, "live"]}]}, False),
         ({"a": {"Ref": "AWS::NoValue"}, "b": [{"Ref": "AWS::NoValue"}, 1]}, {"b": [1]}),
     ],
 )

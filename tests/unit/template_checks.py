@@ -23,16 +23,40 @@ if TYPE_CHECKING:
 Template = dict[str, Any]
 Resource = dict[str, Any]
 
-FUNCTIONS = ("AcceptFunction", "DispatchFunction", "ReceiveFunction", "ReportFunction")
 ROUTES = {
     ("POST", "/sms"): "AcceptFunction",
     ("GET", "/receipts/{account}/{receiptKey}"): "ReceiveFunction",
     ("POST", "/receipts/{account}/{receiptKey}"): "ReceiveFunction",
 }
+# The stack as somebody deploys it who sets nothing, and with everything that can be set.
+SETTINGS: dict[str, dict[str, str]] = {
+    "nothing set": {},
+    "everything set": {
+        "AlarmEmail": "somebody@example.com",
+        "Deployment": "Canary10Percent5Minutes",
+        "AcceptReservedConcurrency": "100",
+        "ReceiveReservedConcurrency": "20",
+        "WarmWritesPerSecond": "8000",
+        "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1,subnet-0123456789abcdef2",
+        "SecurityGroupIds": "sg-0123456789abcdef0,sg-0123456789abcdef1",
+        "PermissionsBoundary": "arn:aws:iam::123456789012:policy/boundary",
+        "KmsKeyArn": "arn:aws:kms:ap-south-1:123456789012:key/0f1e2d3c-0000-4000-8000-000000000000",
+    },
+}
+LONGEST_DESCRIPTION = 256  # of a function's version
 ACCOUNTS_OF_THIS_STACK = {
     "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/*"
 }
 KEPT = {"UnrecognisedReceipts"}  # what a person redrives, once the code can read it
+CODE_DEPLOY = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
+# What can hold data, and where its key stands.
+HOLDERS: dict[str, Callable[[Resource], Any]] = {
+    "AWS::DynamoDB::Table": lambda table: table["SSESpecification"].get("KMSMasterKeyId"),
+    "AWS::SQS::Queue": lambda queue: queue.get("KmsMasterKeyId"),
+    "AWS::SNS::Topic": lambda topic: topic.get("KmsMasterKeyId"),
+    "AWS::SecretsManager::Secret": lambda secret: secret.get("KmsKeyId"),
+}
+NO_VALUE = {"Ref": "AWS::NoValue"}
 STREAM_SECONDS = 86_400  # DynamoDB keeps a stream's records for a day
 STREAMS_OF_THE_TABLE = {"Fn::Sub": "${SmsLogTable.Arn}/stream/*"}
 # Access log variables that could carry a key, a number or a text. $context.path holds the receipt key.
@@ -54,10 +78,48 @@ def translate(path: Path) -> Template:
     return Translator({}, Parser(), boto_session=_Region()).translate(source, {"AccountId": "LOCAL-ACCOUNT"})
 
 
+def as_deployed(template: Template, settings: dict[str, str]) -> Template:
+    """A translated template as CloudFormation reads it with these parameters: conditions decided, references left."""
+    values = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()} | settings
+    holds = {name: _holds(test, values) for name, test in template["Conditions"].items()}
+    there = {
+        key: resource for key, resource in template["Resources"].items() if holds.get(resource.get("Condition"), True)
+    }
+    return {**template, "Resources": _decided(there, holds), "Settings": settings}
+
+
+def _holds(test: Any, values: dict[str, str]) -> bool:
+    ((function, parts),) = test.items()
+    if function == "Fn::Equals":
+        first, second = (values[part["Ref"]] if isinstance(part, dict) else str(part) for part in parts)
+        return first == second
+    decided = [_holds(part, values) for part in parts]
+    return {"Fn::Not": not decided[0], "Fn::And": all(decided), "Fn::Or": any(decided)}[function]
+
+
+def _decided(value: Any, holds: dict[str, bool]) -> Any:
+    """A part of a template without `Fn::If` and without what is `AWS::NoValue`."""
+    if isinstance(value, dict):
+        if "Fn::If" in value:
+            condition, then, otherwise = value["Fn::If"]
+            return _decided(then if holds[condition] else otherwise, holds)
+        decided = {key: _decided(one, holds) for key, one in value.items()}
+        return {key: one for key, one in decided.items() if one != NO_VALUE}
+    if isinstance(value, list):
+        return [one for one in (_decided(part, holds) for part in value) if one != NO_VALUE]
+    return value
+
+
 def problems(template: Template) -> list[str]:
-    """Everything that is wrong with the stack."""
-    checks = [check for name, check in sorted(globals().items()) if name.startswith("check_")]
-    return [problem for check in checks for problem in _found(check, template)]
+    """Everything that is wrong with the stack: as it is written, and as it is deployed with all settings."""
+    checks = {name: check for name, check in sorted(globals().items()) if name.startswith("check_")}
+    written = [check for name, check in checks.items() if name.startswith("check_written_")]
+    found = [problem for check in written for problem in _found(check, template)]
+    for name, settings in SETTINGS.items():
+        deployed = as_deployed(template, settings)
+        others = [check for check in checks.values() if check not in written]
+        found += [f"{problem} ({name})" for check in others for problem in _found(check, deployed)]
+    return found
 
 
 def _found(check: Callable[[Template], Iterable[str]], template: Template) -> list[str]:
@@ -91,7 +153,7 @@ def target(value: Any) -> str | None:
 
 
 def statements(template: Template, function: str) -> list[Resource]:
-    """Every policy statement of a function's role."""
+    """Every policy statement of a function's role that stands in the role."""
     return statements_of(of_type(template, "AWS::IAM::Role").get(role_of(template, function) or "", {}))
 
 
@@ -174,18 +236,31 @@ def check_logs(template: Template) -> Iterator[str]:
             yield f"{name} may not write its log, or another one"
 
 
-def check_versions(template: Template) -> Iterator[str]:
+def check_written_versions(template: Template) -> Iterator[str]:
     """A changed parameter of a function publishes a version (see the template's Globals).
 
     Not more than those parameters: Lambda publishes no version of a function that is the same as before.
     """
     versions = {target(one["FunctionName"]): one for one in of_type(template, "AWS::Lambda::Version").values()}
     for name, function in of_type(template, "AWS::Lambda::Function").items():
-        kept = ("Environment", "Architectures", "SnapStart", "LoggingConfig", "MemorySize", "Timeout")
+        kept = ("Environment", "Architectures", "SnapStart", "LoggingConfig", "MemorySize", "Timeout", "VpcConfig")
         used = {ref for key in kept for ref in _references(function.get(key)) if ref in template["Parameters"]}
         description = versions[name].get("Description", {}).get("Fn::Sub", "")
         if set(re.findall(r"\$\{(\w+)\}", description)) != used:
             yield f"VersionDescription of {name} does not name exactly {sorted(used)}"
+        if len(_longest(description, template["Parameters"])) > LONGEST_DESCRIPTION:
+            yield f"VersionDescription of {name} can become too long"
+
+
+def _longest(description: str, parameters: dict[str, Any]) -> str:
+    """A version's description with the longest values that the parameters take."""
+
+    def value(match: re.Match[str]) -> str:
+        parameter = parameters[match[1]]
+        given = [str(one) for one in parameter.get("AllowedValues", ())]
+        return max(given, key=len) if given else "x" * parameter.get("MaxLength", len(str(parameter.get("MaxValue"))))
+
+    return re.sub(r"\$\{(\w+)\}", value, description)
 
 
 def _references(value: Any) -> Iterator[str]:
@@ -281,7 +356,7 @@ def check_dead_letters(template: Template) -> Iterator[str]:
             yield f"{source} gives up too soon or too late"
         if _end(queues, source, mapping) not in queues:
             yield f"{source} has no dead letters"
-    for name in FUNCTIONS:
+    for name in of_type(template, "AWS::Lambda::Function"):
         written = [queue for one in statements(template, name) for queue in map(target, listed(one["Resource"]))]
         if not any(queue in queues for queue in written):
             yield f"{name} has no queue to put aside what it cannot do"
@@ -363,7 +438,9 @@ def check_tables(template: Template) -> Iterator[str]:
 def check_queues(template: Template) -> Iterator[str]:
     """Texts and numbers in queues are encrypted."""
     queues = of_type(template, "AWS::SQS::Queue")
-    yield from (f"{name} is not encrypted" for name, queue in queues.items() if not queue.get("SqsManagedSseEnabled"))
+    for name, queue in queues.items():
+        if bool(queue.get("SqsManagedSseEnabled")) == bool(queue.get("KmsMasterKeyId")):
+            yield f"{name} is not encrypted, or with two keys"
 
 
 def check_secret(template: Template) -> Iterator[str]:
@@ -388,9 +465,6 @@ def check_policies(template: Template) -> Iterator[str]:
     """No permission reaches beyond this stack's own resources, and each says what it is for."""
     known = (ACCOUNTS_OF_THIS_STACK, STREAMS_OF_THE_TABLE)
     for name, role in of_type(template, "AWS::IAM::Role").items():
-        managed = [json.dumps(one) for one in role.get("ManagedPolicyArns", ())]
-        if [one for one in managed if "AWSCodeDeployRoleForLambda" not in one]:
-            yield f"{name} has managed policies: {managed}"
         for one in statements_of(role):
             if "Sid" not in one or one["Effect"] != "Allow":
                 yield f"a statement of {name} does not say what it allows: {one}"
@@ -398,6 +472,77 @@ def check_policies(template: Template) -> Iterator[str]:
                 is_ours = "Fn::GetAtt" in resource and target(resource) in template["Resources"]
                 if not is_ours and resource not in known:
                     yield f"{name} may reach {resource}"
+
+
+def check_managed_policies(template: Template) -> Iterator[str]:
+    """A function's role has the managed policies of this stack and no other; CodeDeploy's has AWS's for it."""
+    ours = [{"Ref": name} for name in of_type(template, "AWS::IAM::ManagedPolicy")]
+    of_functions = {role_of(template, name) for name in of_type(template, "AWS::Lambda::Function")}
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        managed = role.get("ManagedPolicyArns", [])
+        if managed != (ours if name in of_functions else [CODE_DEPLOY]):
+            yield f"{name} has the managed policies {managed}"
+
+
+def check_boundary(template: Template) -> Iterator[str]:
+    """Every role stays within the boundary, where there is one."""
+    wanted = {"Ref": "PermissionsBoundary"} if _is_set(template, "PermissionsBoundary") else None
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        if role.get("PermissionsBoundary") != wanted:
+            yield f"{name} has the boundary {role.get('PermissionsBoundary')}"
+
+
+def check_network(template: Template) -> Iterator[str]:
+    """Every function is in the network that was named, or none is; only Lambda may use what that takes."""
+    is_set = _is_set(template, "SubnetIds")
+    parts = ("SubnetIds", "SecurityGroupIds")
+    wanted = {part: {"Fn::Split": [",", {"Ref": part}]} for part in parts} if is_set else None
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        if function.get("VpcConfig") != wanted:
+            yield f"{name} is in the network {function.get('VpcConfig')}"
+    policies = of_type(template, "AWS::IAM::ManagedPolicy")
+    if ("NetworkPolicy" in policies) != is_set:
+        yield "there is a policy without a network, or a network without one"
+    for policy in (one for name, one in policies.items() if name == "NetworkPolicy"):
+        allowed, denied = policy["PolicyDocument"]["Statement"]
+        if not all(action.startswith("ec2:") and "*" not in action for action in allowed["Action"]):
+            yield f"Lambda may do {allowed['Action']}"
+        if (denied["Effect"], denied["Action"]) != ("Deny", "ec2:*") or "lambda:SourceFunctionArn" not in json.dumps(
+            denied["Condition"]
+        ):
+            yield "the functions' code may do in the network what only Lambda has to do"
+
+
+def check_key(template: Template) -> Iterator[str]:
+    """All that holds data is encrypted with the key that was named, which functions may use through its holders."""
+    is_set = _is_set(template, "KmsKeyArn")
+    for kind, key_of in HOLDERS.items():
+        for name, properties in of_type(template, kind).items():
+            if key_of(properties) != ({"Ref": "KmsKeyArn"} if is_set else None):
+                yield f"{name} is encrypted with the key {key_of(properties)}"
+    policies = of_type(template, "AWS::IAM::ManagedPolicy")
+    if ("KeyPolicy" in policies) != is_set:
+        yield "there is a policy without a key, or a key without one"
+    for policy in (one for name, one in policies.items() if name == "KeyPolicy"):
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        through = [one["Fn::Sub"].split(".")[0] for one in statement["Condition"]["StringEquals"]["kms:ViaService"]]
+        if statement["Resource"] != {"Ref": "KmsKeyArn"} or through != ["dynamodb", "secretsmanager", "sqs"]:
+            yield f"functions may use {statement['Resource']} through {through}"
+
+
+def check_warm_throughput(template: Template) -> Iterator[str]:
+    """The log is ready for as many writes as were asked for."""
+    wanted = (
+        {"WriteUnitsPerSecond": {"Ref": "WarmWritesPerSecond"}} if _is_set(template, "WarmWritesPerSecond") else None
+    )
+    found = of_type(template, "AWS::DynamoDB::Table")["SmsLogTable"].get("WarmThroughput")
+    if found != wanted:
+        yield f"SmsLogTable is ready for {found}"
+
+
+def _is_set(template: Template, parameter: str) -> bool:
+    """Whether a deployed template was deployed with a value of a parameter that is empty by default."""
+    return bool(template["Settings"].get(parameter))
 
 
 # What must hold: somebody is told
@@ -430,10 +575,10 @@ def check_own_metrics(template: Template) -> Iterator[str]:
     yield from (f"nobody counts {name}" for name in shown - made)
 
 
-def check_gradual_deployment(template: Template) -> Iterator[str]:
+def check_written_gradual_deployment(template: Template) -> Iterator[str]:
     """A gradual deployment of any function rolls back on an alarm; one at once is never held up by one."""
     groups = of_type(template, "AWS::CodeDeploy::DeploymentGroup")
-    for name in FUNCTIONS:
+    for name in of_type(template, "AWS::Lambda::Function"):
         alarms = groups[f"{name}DeploymentGroup"].get("AlarmConfiguration", {})
         condition = alarms.get("Fn::If", [None, {}, None])
         watched = [target(one["Name"]) for one in condition[1].get("Alarms", ())]
@@ -454,7 +599,7 @@ def check_dashboard(template: Template) -> Iterator[str]:
                 yield f"the dashboard shows {word}"
 
 
-def check_outputs(template: Template) -> Iterator[str]:
+def check_written_outputs(template: Template) -> Iterator[str]:
     """What a user needs after a deployment."""
     wanted = {"Endpoint", "ReceiptsUrl", "Account", "AlarmTopicArn", "DashboardLink", "TableLink", "SecretLink"}
     yield from (f"there is no output {name}" for name in sorted(wanted - template["Outputs"].keys()))

@@ -19,6 +19,8 @@ from tests.unit import template_checks as checks
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = checks.translate(ROOT / "template.yaml")
+DEPLOYED = {name: checks.as_deployed(TEMPLATE, settings) for name, settings in checks.SETTINGS.items()}
+FUNCTIONS = tuple(checks.of_type(TEMPLATE, "AWS::Lambda::Function"))
 
 # What a function's event sources do in its name, and its log.
 OF_LAMBDA = {
@@ -42,10 +44,10 @@ TABLES = {"SmsLogTable": "log/table.py", "CampaignTable": "campaigns/shared_brea
 
 # Each function's build, and what everything else was in it.
 BUILDS = {
-    "AcceptFunction": (1, "9ab05f019e"),
-    "DispatchFunction": (1, "afd2b7b209"),
-    "ReceiveFunction": (1, "327669b985"),
-    "ReportFunction": (1, "14cbfdde76"),
+    "AcceptFunction": (2, "8d422ad4b7"),
+    "DispatchFunction": (2, "fd1893446a"),
+    "ReceiveFunction": (2, "3ebeeb0c9e"),
+    "ReportFunction": (2, "9e292930a3"),
 }
 
 
@@ -66,14 +68,17 @@ def test_the_stack_is_as_it_must_be():
 # The template and the code
 
 
-@pytest.mark.parametrize("function", checks.FUNCTIONS)
-def test_a_function_may_make_the_api_calls_its_code_makes_and_no_other(function):
-    allowed = {action for one in checks.statements(TEMPLATE, function) for action in checks.listed(one["Action"])}
+# What a network and a key take besides is in managed policies of their own: check_network, check_key.
+@pytest.mark.parametrize("settings", DEPLOYED)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_make_the_api_calls_its_code_makes_and_no_other(function, settings):
+    statements = checks.statements(DEPLOYED[settings], function)
+    allowed = {action for one in statements for action in checks.listed(one["Action"])}
     assert allowed - OF_LAMBDA == api_calls.actions_of(handler_of(function))
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("function", checks.FUNCTIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_to_a_table_what_its_code_does_to_it_and_nothing_else(function, table):
     allowed = {
         action
@@ -85,7 +90,7 @@ def test_a_function_may_do_to_a_table_what_its_code_does_to_it_and_nothing_else(
     assert allowed - OF_LAMBDA == api_calls.actions_of(handler_of(function), module)
 
 
-@pytest.mark.parametrize("function", checks.FUNCTIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_write_to_the_queue_it_is_given_and_to_no_other(function):
     given = {checks.target(value) for name, value in variables(function).items() if name.endswith("_QUEUE_URL")}
     stream_failures = {
@@ -102,7 +107,7 @@ def test_a_function_may_write_to_the_queue_it_is_given_and_to_no_other(function)
     assert writable == given | stream_failures
 
 
-@pytest.mark.parametrize("function", checks.FUNCTIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_take_from_the_queues_and_streams_it_is_fed_by_and_from_no_other(function):
     fed_by = {source for name, source, _ in checks.sources(TEMPLATE) if name == function}
     takes = {
@@ -114,13 +119,13 @@ def test_a_function_may_take_from_the_queues_and_streams_it_is_fed_by_and_from_n
     assert takes == fed_by
 
 
-@pytest.mark.parametrize("function", checks.FUNCTIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_gets_the_environment_variables_its_code_needs(function):
     assert api_calls.variables_of(handler_of(function)) <= variables(function).keys()
 
 
 def test_the_functions_services_are_told_apart_by_the_names_that_the_alarms_use():
-    names = {variables(function)["POWERTOOLS_SERVICE_NAME"] for function in checks.FUNCTIONS}
+    names = {variables(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
     assert names == {"accept", "dispatch", "receive", "report"}
     assert {service for _, service in checks.own_metrics(TEMPLATE) if service} == names
 
@@ -151,7 +156,7 @@ def properties_hash(template: Any, function: str) -> str:
     return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:10]
 
 
-@pytest.mark.parametrize("function", checks.FUNCTIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_change_that_sam_does_not_see_raises_the_build_in_the_version_description(function):
     now = properties_hash(TEMPLATE, function)
     build, before = BUILDS[function]
@@ -174,7 +179,7 @@ def test_what_sam_does_not_see_is_seen_here(key):
 
 def test_the_makefile_builds_every_function():
     recipe = (ROOT / "functions/Makefile").read_text()
-    assert [name for name in checks.FUNCTIONS if f"build-{name}" not in recipe] == []
+    assert [name for name in FUNCTIONS if f"build-{name}" not in recipe] == []
 
 
 def test_a_row_outlives_every_chunk_that_could_send_its_message_again():
@@ -188,7 +193,7 @@ def test_a_row_outlives_every_chunk_that_could_send_its_message_again():
 
 
 def test_the_bench_reckons_with_the_templates_memory():
-    megabytes = [TEMPLATE["Resources"][name]["Properties"]["MemorySize"] for name in checks.FUNCTIONS]
+    megabytes = [TEMPLATE["Resources"][name]["Properties"]["MemorySize"] for name in FUNCTIONS]
     assert [size * 1_024 for size in (cost.ACCEPT_GB, cost.DISPATCH_GB, cost.RECEIVE_GB, cost.REPORT_GB)] == megabytes
 
 
@@ -233,7 +238,7 @@ def first_with(kind: str, key: str) -> str:
 PROPERTIES = [
     pytest.param(without(first_with(kind, key), "Properties", key), id=f"{kind.rpartition(':')[2]}-{key}")
     for kind, keys in {
-        "AWS::SQS::Queue": ("RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout"),
+        "AWS::SQS::Queue": ("RedrivePolicy", "SqsManagedSseEnabled", "KmsMasterKeyId", "VisibilityTimeout"),
         "AWS::Lambda::Function": ("LoggingConfig", "RecursiveLoop", "Architectures"),
         "AWS::Lambda::EventSourceMapping": ("FunctionResponseTypes", "DestinationConfig", "FilterCriteria"),
         "AWS::Lambda::Version": ("Description",),
@@ -274,6 +279,20 @@ ELSE = [
     pytest.param(
         changed({}, "HttpApi", "Properties", "Body", "paths", "/sms"),
         id="no-route",
+    ),
+    pytest.param(without("DispatchRole", "Properties", "PermissionsBoundary"), id="unbounded-role"),
+    pytest.param(without("DeploymentRole", "Properties", "PermissionsBoundary"), id="unbounded-deployment"),
+    pytest.param(without("ReportFunction", "Properties", "VpcConfig"), id="function-outside-the-network"),
+    pytest.param(without("ReportRole", "Properties", "ManagedPolicyArns", 0), id="may-not-enter-the-network"),
+    pytest.param(without("ReportRole", "Properties", "ManagedPolicyArns", 1), id="may-not-use-the-key"),
+    pytest.param(without("AlarmTopic", "Properties", "KmsMasterKeyId"), id="topic-without-the-key"),
+    pytest.param(without("AccountSecret", "Properties", "KmsKeyId"), id="secret-without-the-key"),
+    pytest.param(
+        without("CampaignTable", "Properties", "SSESpecification", "Fn::If", 1, "KMSMasterKeyId"), id="table-key"
+    ),
+    pytest.param(without("KeyPolicy", "Condition"), id="a-policy-without-a-key"),
+    pytest.param(
+        without("NetworkPolicy", "Properties", "PolicyDocument", "Statement", 1, "Condition"), id="nobody-may-enter"
     ),
     pytest.param(without("StreamDeadLettersAlarm"), id="dead-letters-nobody-is-told-of"),
     pytest.param(without("ReceiptsNotFound"), id="metric-nobody-counts"),

@@ -18,6 +18,7 @@ from bridge.clevertap.requests import parse_records, parse_request
 from bridge.errors import NothingAccepted
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Status
+from bridge.promotional_hours import until, wait_of
 from bridge.send import Ending
 from bridge.sqs import Queued
 from bridge.telemetry import logger
@@ -98,6 +99,8 @@ class Acceptor:
         batch = Batch(self._engine, invocation, waited_for=True)
         if self._clock() < self._log_silent_until:
             batch.postpone(message, leftovers, Cause.LOG)
+        elif wait := wait_of(message, account, self._clock(), batch.sending.remaining()):
+            batch.postpone(message, leftovers, Cause.HOURS, wait)
         else:
             self._look(account)
             batch.send(message, account, leftovers)
@@ -128,7 +131,7 @@ class Acceptor:
             if result.claim and result.outcome:
                 # For who looks: the message on the queue names this claim, so it passes without.
                 self._log.record([self._log.outcome_row(result.claim, result.outcome)], invocation.deadline)
-            return _accepted(message, "queued")
+            return _held(result, self._clock()) if result.cause is Cause.HOURS else _accepted(message, "queued")
         doubtful = [not_queued(message, 0)]
         cancelled = self._canceller.cancel(doubtful, message.account, invocation.deadline, report=False)
         if cancelled.known:
@@ -218,6 +221,11 @@ def _word(result: SendResult) -> Answer:
 def _accepted(message: Message, status: str, verification_id: str | None = None) -> Answer:
     body = {"status": str(status), "messageId": message.message_id}
     return Answer(HTTPStatus.OK, body | ({"verificationId": verification_id} if verification_id else {}))
+
+
+def _held(result: SendResult, now: float) -> Answer:
+    answer = _accepted(result.message, "queued")
+    return Answer(answer.status, answer.body | {"until": until(now, result.busy_for)})
 
 
 def _duplicate(message: Message, was: Status) -> Answer:

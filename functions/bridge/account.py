@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge.errors import Misconfigured
+from bridge.promotional_hours import PromotionalHours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +23,19 @@ KEYS = ("apiKey", "receiptKey")
 """The fields that open an account to a caller."""
 SHORTEST_KEY = 12  # characters: a shorter key can be guessed
 
+YES, NO = ("true", "yes", "on"), ("false", "no", "off")
+"""How a field that switches something says so; JSON's own true and false as well."""
+SWITCHES = ("requireTemplate", "sandbox")
+
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One CleverTap account. Its credentials stay out of its `repr`. `country` is an ISO code of two letters."""
+    """One CleverTap account. Its credentials stay out of its `repr`. `country` is an ISO code of two letters.
+
+    `require_template`: messages to India need DLT ids. `sandbox`: everything is done but the vendor's call.
+    """
 
     id: str
     customer_id: str
@@ -40,6 +48,9 @@ class Account:
     auth_token: str | None = field(default=None, repr=False)
     receipt_key: str | None = field(default=None, repr=False)
     callback_url: str | None = None
+    promotional_hours: PromotionalHours | None = None
+    require_template: bool = False
+    sandbox: bool = False
 
 
 def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
@@ -52,7 +63,7 @@ def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
         raise Misconfigured(f"the secret of account {account_id} {fault}")
     return Account(
         id=account_id,
-        customer_id=secret["customerId"],
+        customer_id=secret.get("customerId", ""),
         email=secret.get("email", ""),
         password=secret.get("password", ""),
         sender_id=secret.get("senderId"),
@@ -62,6 +73,9 @@ def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
         auth_token=secret.get("authToken"),
         receipt_key=secret.get("receiptKey"),
         callback_url=secret.get("callbackUrl"),
+        promotional_hours=_promotional_hours(secret),
+        require_template=_is_on(secret, "requireTemplate"),
+        sandbox=_is_on(secret, "sandbox"),
     )
 
 
@@ -69,12 +83,18 @@ def _fault(secret: Mapping[str, str]) -> str | None:
     """What is wrong with a secret, as the end of a sentence about it."""
     if not secret:
         return "has no fields: it is no JSON object, or an empty one"
-    return _missing(secret) or _short_key(secret) or _malformed(secret)
+    return _switch(secret) or _missing(secret) or _short_key(secret) or _malformed(secret) or _indian(secret)
+
+
+def _switch(secret: Mapping[str, str]) -> str | None:
+    for name in SWITCHES:
+        if secret.get(name, "false").lower() not in YES + NO:
+            return f"holds neither true nor false in {name}"
+    return None
 
 
 def _missing(secret: Mapping[str, str]) -> str | None:
-    # A pasted token takes the place of email and password.
-    needed = ("customerId",) if "authToken" in secret else LOGIN
+    needed = _needed(secret)
     for name in needed:
         if name not in secret:
             return f"has no field {name}"
@@ -82,6 +102,13 @@ def _missing(secret: Mapping[str, str]) -> str | None:
         if value == PLACEHOLDER and (name in needed or name not in LOGIN):
             return f"still holds a placeholder in {name}"
     return None
+
+
+def _needed(secret: Mapping[str, str]) -> tuple[str, ...]:
+    if _is_on(secret, "sandbox"):
+        return ()  # there is no vendor to log in to: an account can be tried before it has credentials
+    # A pasted token takes the place of email and password.
+    return ("customerId",) if "authToken" in secret else LOGIN
 
 
 def _short_key(secret: Mapping[str, str]) -> str | None:
@@ -103,6 +130,27 @@ def _malformed(secret: Mapping[str, str]) -> str | None:
     if not secret.get("callbackUrl", "http://").startswith(("http://", "https://")):
         return "has no URL in callbackUrl"
     return None
+
+
+def _indian(secret: Mapping[str, str]) -> str | None:
+    if _is_on(secret, "requireTemplate") and "entityId" not in secret:
+        return "has requireTemplate, and no entityId"
+    try:
+        _promotional_hours(secret)
+    except ValueError as error:
+        return f"holds no span of a day in promotionalHours: {error}"
+    return None
+
+
+def _promotional_hours(secret: Mapping[str, str]) -> PromotionalHours | None:
+    value = secret.get("promotionalHours", "false").lower()
+    if value in NO:
+        return None
+    return PromotionalHours() if value in YES else PromotionalHours.parse(value)
+
+
+def _is_on(secret: Mapping[str, str], name: str) -> bool:
+    return secret.get(name, "false").lower() in YES
 
 
 def _country(secret: Mapping[str, str]) -> str:

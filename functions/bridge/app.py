@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bridge.engine import Engine
     from bridge.log.log import Log
     from bridge.log.reader import Reader
+    from bridge.message import Message, Outcome
     from bridge.message_central.client import MessageCentral
     from bridge.operations.messages import Messages
     from bridge.operations.resend import Resender
@@ -157,7 +158,13 @@ class App:
         from bridge.message_central.client import MessageCentral
 
         transport = self._transport_factory()(self._settings.message_central_url, concurrency, self._clock)
-        return MessageCentral(transport, self.secrets.reload, self._clock)
+        return MessageCentral(transport, self.secrets.reload, self._sandbox, self._clock)
+
+    @staticmethod
+    def _sandbox(message: Message) -> Outcome:
+        from bridge.message_central.sandbox import outcome
+
+        return outcome(message)
 
     def _log(self, threads: int) -> Log:
         from bridge.log.log import Log

@@ -14,6 +14,7 @@ from bridge.batch import Batch
 from bridge.errors import LogUnavailable
 from bridge.leftovers import Leftovers
 from bridge.message import Cause
+from bridge.promotional_hours import until, wait_of
 from bridge.sqs import Queued
 from bridge.telemetry import logger
 from bridge.waiting import account_or_none
@@ -79,13 +80,20 @@ class Dispatcher:
         if not chunk.messages:
             return
         account = account_or_none(self._secrets, chunk.account, invocation, "messages")
+        now, takes, held = self._clock(), batch.sending.remaining(), 0.0
         for message in chunk.messages:
             if self._is_too_old(message.accepted_at):
                 batch.expire(message, leftovers)
             elif account is None:
                 batch.postpone(message, leftovers, Cause.ACCOUNT)
+            elif wait := wait_of(message, account, now, takes):
+                held = wait
+                batch.postpone(message, leftovers, Cause.HOURS, wait)
             else:
                 batch.send(message, account, leftovers)
+
+        if held:
+            logger.info("promotional messages wait for their hours", account=chunk.account, until=until(now, held))
 
     def _is_too_old(self, accepted_at: float) -> bool:
         return self._clock() - accepted_at > self._validity

@@ -38,6 +38,7 @@ class Failure(StrEnum):
     EXPIRED = "expired"
     UNDELIVERED = "undelivered"
     DROPPED = "dropped"
+    NO_TEMPLATE = "no template"
     NETWORK = "network"
 
 
@@ -56,6 +57,7 @@ class Cause(StrEnum):
     LOG = "log unavailable"
     LOG_REFUSED = "log refused"
     NO_TIME = "no time left"
+    HOURS = "outside promotional hours"
     IN_FLIGHT = "claimed by another worker"
 
 

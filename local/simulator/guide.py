@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.simulator.behaviours import BEHAVIOURS
+from bridge.message_central.behaviours import BEHAVIOURS
 from local.simulator.receipt_plans import STORIES
 
 OUTAGE = """'{"seconds": 30}'"""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from bridge.message_central import behaviours
+from bridge.message_central.behaviours import Behaviour, Pause
 from local.http_server import Answer, Drop
-from local.simulator import behaviours
-from local.simulator.behaviours import Behaviour, Pause
 
 if TYPE_CHECKING:
     from local.simulator.account import Accepted, Account

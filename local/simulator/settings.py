@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from local.simulator.behaviours import BY_NAME
+from bridge.message_central.behaviours import BY_NAME
 
 S = TypeVar("S", "Settings", "ReceiptSettings")
 

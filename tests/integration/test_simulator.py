@@ -13,9 +13,9 @@ from urllib.parse import parse_qs
 import pytest
 import urllib3
 
+from bridge.message_central.behaviours import BEHAVIOURS
 from local.http_server import HttpServer, Request, json_answer
 from local.simulator import Simulator
-from local.simulator.behaviours import BEHAVIOURS
 from local.simulator.guide import guide, suffixes
 from local.simulator.settings import SettingError
 

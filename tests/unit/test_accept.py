@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge import times
 from bridge.accept import LOG_PAUSE_SECONDS, LOOK_SECONDS
 from bridge.aws import CALL_SECONDS
 from bridge.breaker import SINGLE_FAILURES
@@ -18,6 +19,7 @@ from bridge.chunk import decode
 from bridge.errors import NothingAccepted
 from bridge.message import Outcome, Status
 from bridge.message_central import verdicts
+from bridge.promotional_hours import PromotionalHours
 from tests.fakes.faults import (
     APPLIED,
     DENIED,
@@ -31,6 +33,7 @@ from tests.fakes.faults import (
     silence,
 )
 from tests.fakes.values import ACCOUNT_ID, message, message_id, number, text
+from tests.unit.harness import queued
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -558,3 +561,33 @@ def test_texts_of_rejected_records_are_kept_for_the_log(bridge: Bridge):
 
     assert bridge.dynamodb.row((number(149), message_id(149))).text == text()
     assert status(bridge, 149) == "rejected"
+
+
+@pytest.mark.fault("promotional-hours")
+def test_a_single_promotional_message_is_queued_and_its_answer_says_until_when(bridge: Bridge):
+    hours = PromotionalHours()  # it is 03:43 in India
+    answer = bridge.post(record() | {"messageType": "PROMOTIONAL"}, promotional_hours=hours)
+
+    assert answer.status == HTTPStatus.OK
+    assert answer.body == {"status": "queued", "messageId": message_id(1), "until": "2023-11-15T10:00+05:30"}
+    assert queued(bridge) == [([1], 0, times.LONGEST_DELAY_SECONDS)]
+    assert bridge.vendor.sent == {}
+
+
+@pytest.mark.parametrize("template", [{}, {"templateId": "110712345678901234"}, {"templateId": "x" * 19}])
+def test_where_templates_are_required_an_indian_message_without_one_is_rejected_before_it_costs_a_call(
+    bridge: Bridge, template: dict[str, str]
+):
+    answer = bridge.post(record() | template, require_template=True, entity_id="1101234567890123456")
+
+    assert (answer.status, answer.body["code"]) == (HTTPStatus.UNPROCESSABLE_ENTITY, "908")
+    assert bridge.vendor.sent == {}
+
+
+def test_where_templates_are_required_what_has_one_or_goes_elsewhere_is_sent(bridge: Bridge):
+    needs: dict[str, Any] = {"require_template": True, "entity_id": "1101234567890123456"}
+
+    with_template = bridge.post(record() | {"templateId": "1107123456789012345"}, **needs)
+    elsewhere = bridge.post({"to": "+971501234567", "text": text()}, **needs)
+
+    assert [with_template.body["status"], elsewhere.body["status"]] == ["sent", "sent"]

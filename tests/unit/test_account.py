@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.account import KEYS, LOGIN, PLACEHOLDER, SHORTEST_KEY, account_of
+from bridge.account import KEYS, LOGIN, PLACEHOLDER, SHORTEST_KEY, SWITCHES, account_of
 from bridge.errors import Misconfigured
+from bridge.promotional_hours import PromotionalHours
 from tests.fakes.values import ACCOUNT_ID, AUTH_TOKEN, PASSWORD, account, secret
 
 
@@ -79,3 +80,35 @@ def test_half_a_character_is_named_and_does_not_break_every_later_call(field: st
 def test_an_account_keeps_its_secrets_out_of_its_repr():
     assert PASSWORD not in repr(account(auth_token=AUTH_TOKEN))
     assert AUTH_TOKEN not in repr(account(auth_token=AUTH_TOKEN))
+
+
+@pytest.mark.parametrize("field", SWITCHES)
+def test_a_switch_says_true_or_false(field: str):
+    fields = secret(entityId="1107")
+    attribute = {"requireTemplate": "require_template", "sandbox": "sandbox"}[field]
+
+    assert getattr(account_of(ACCOUNT_ID, fields | {field: "True"}), attribute) is True  # JSON's true, as text
+    assert getattr(account_of(ACCOUNT_ID, fields | {field: "off"}), attribute) is False
+    assert getattr(account_of(ACCOUNT_ID, fields), attribute) is False
+    assert f"neither true nor false in {field}" in faulty(fields | {field: "maybe"})
+
+
+def test_a_sandbox_account_needs_no_credentials():
+    fields = {"sandbox": "true", "customerId": PLACEHOLDER, "email": PLACEHOLDER, "password": PLACEHOLDER}
+
+    assert account_of(ACCOUNT_ID, fields).sandbox
+    assert account_of(ACCOUNT_ID, {"sandbox": "true"}).customer_id == ""
+
+
+def test_templates_can_be_required_only_with_an_entity():
+    assert "requireTemplate, and no entityId" in faulty(secret(requireTemplate="true"))
+
+
+def test_promotional_hours_are_those_given_or_the_usual_ones():
+    given = account_of(ACCOUNT_ID, secret(promotionalHours="09:00-20:30"))
+    usual = account_of(ACCOUNT_ID, secret(promotionalHours="true"))
+
+    assert given.promotional_hours == PromotionalHours(9 * 3_600, 20 * 3_600 + 1_800)
+    assert usual.promotional_hours == PromotionalHours()
+    assert account_of(ACCOUNT_ID, secret(promotionalHours="false")).promotional_hours is None
+    assert "in promotionalHours" in faulty(secret(promotionalHours="day and night"))

@@ -9,6 +9,7 @@ import pytest
 from bridge.message import Cause, Outcome, Status
 from bridge.message_central import verdicts
 from bridge.message_central.client import MessageCentral
+from bridge.message_central.sandbox import outcome
 from bridge.transport import Permit
 from tests.fakes.clock import Clock
 from tests.fakes.values import AUTH_TOKEN, CUSTOMER_ID, PASSWORD, VENDOR_TOKEN, account, message, text
@@ -24,7 +25,7 @@ class World:
         self.transport = FakeTransport()
         self.held = account()
         self.permit = Permit()
-        self.client = MessageCentral(self.transport.factory("", 4, self.clock), self.reload, self.clock)
+        self.client = MessageCentral(self.transport.factory("", 4, self.clock), self.reload, outcome, self.clock)
 
     def reload(self, _name: str) -> Account:
         return self.held
@@ -266,3 +267,23 @@ def test_for_a_pasted_token_the_probe_logs_nobody_in(world: World):
     assert world.probe(held=held)
     world.send(held=held)
     assert world.transport.headers[-1]["authToken"] == AUTH_TOKEN
+
+
+def test_nothing_of_a_sandbox_account_reaches_the_vendor(world: World):
+    sandbox = account(sandbox=True)
+
+    came = world.send(held=sandbox)
+
+    assert (came.status, came.vendor_code) == (Status.SENT, "200")
+    assert (came.verification_id or "").startswith("sandbox-")
+    assert world.probe(held=sandbox)
+    assert world.transport.headers == []
+
+
+def test_an_attempt_of_a_sandbox_account_that_was_revoked_does_nothing(world: World):
+    permit = Permit()
+    permit.revoke()
+
+    came = world.client.send(message(1), account(sandbox=True), world.clock.deadline(10), permit)
+
+    assert (came.status, came.cause) == (Status.RETRYING, Cause.NO_TIME)

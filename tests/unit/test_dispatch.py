@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bridge import times
 from bridge.aws import CALL_SECONDS
 from bridge.batch import BATCH
 from bridge.breaker import BATCH_FAILURES, FEW
@@ -18,7 +19,7 @@ from bridge.message_central import verdicts
 from bridge.send import CLOCK_SKEW_SECONDS
 from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED, Crash, Fault, silence
 from tests.fakes.values import ACCOUNT_ID, START, message, secret
-from tests.unit.harness import LIFETIME, Bridge, chunk, queued
+from tests.unit.harness import LIFETIME, Bridge, chunk, queued, taken_out
 
 OTHER = "OTHER"
 
@@ -665,3 +666,30 @@ def test_all_of_a_messages_fields_survive_the_way_back(bridge: Bridge):
     [again] = back.messages
     assert isinstance(again, Message)
     assert replace(again, unsent_claims=(), attempts=0) == given
+
+
+@pytest.mark.fault("promotional-hours")
+def test_promotional_messages_wait_for_their_hours_which_is_no_attempt(bridge: Bridge):
+    bridge.secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(promotionalHours="true")  # it is 03:43 in India
+    mixed = Chunk(ACCOUNT_ID, START, 0, [message(0, message_type="PROMOTIONAL"), message(1, message_type="OTP")])
+
+    dispatch(bridge, mixed)
+
+    assert bridge.dynamodb.statuses() == ["sent"]
+    assert queued(bridge) == [([0], 0, times.LONGEST_DELAY_SECONDS)]
+    assert bridge.metrics.causes[Cause.HOURS] == 1
+
+    bridge.clock.sleep(22_600)  # until 10:00
+    dispatch(bridge, *[decode(body) for body in taken_out(bridge.sqs)])
+
+    assert bridge.dynamodb.statuses() == ["sent", "sent"]
+
+
+@pytest.mark.fault("promotional-hours")
+def test_promotional_messages_that_wait_for_longer_than_their_validity_expire(bridge: Bridge):
+    bridge.secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(promotionalHours="true")
+    late = START - 86_401
+
+    dispatch(bridge, Chunk(ACCOUNT_ID, late, 0, [message(0, message_type="PROMOTIONAL", accepted_at=late)]))
+
+    assert bridge.dynamodb.statuses() == ["expired"]

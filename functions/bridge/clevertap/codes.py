@@ -20,5 +20,6 @@ CODES: Mapping[Failure, str] = {
     Failure.UNDELIVERED: "914",
     Failure.DROPPED: "915",
     Failure.NETWORK: "900",
+    Failure.NO_TEMPLATE: "908",
 }
 """Each failure's code. 900 is CleverTap's word for what has no code of its own."""

@@ -20,6 +20,7 @@ from bridge.documents import writable
 from bridge.errors import BadRequest, TooLarge
 from bridge.message import OWN_ID_PREFIX, Failure, Message, Rejection
 from bridge.phone import Number, read_number
+from bridge.promotional_hours import INDIA
 from bridge.segments import segments
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ FIELDS = ("to", "text", "messageId", "campaignId", "templateId", "senderId", "me
 
 # CleverTap leaves a macro as it is when it has no value for it, above all in *Send Test SMS*.
 _MACRO = re.compile(r"\s*\$\$[A-Za-z]\w*\s*", re.ASCII)
+
+_TEMPLATE_ID = re.compile(r"[0-9]{19}")  # a DLT content template's
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTE = ord('"')
@@ -191,6 +194,9 @@ def _message(record: Record | None, account: Account, now: float) -> Message:
     if record is None:
         raise InvalidRecord(Failure.INVALID_RECORD, "the record is no JSON object")
     number = _number(record, account.country)
+    template_id = _field(record, "templateId")
+    if account.require_template and number.country_code == INDIA and not _TEMPLATE_ID.fullmatch(template_id or ""):
+        raise InvalidRecord(Failure.NO_TEMPLATE, "an Indian number needs a templateId of 19 digits")
     text = _field(record, "text", most_bytes=4 * MAX_CHARACTERS)
     if text is None:
         raise InvalidRecord(Failure.INVALID_RECORD, "text is empty")
@@ -203,7 +209,7 @@ def _message(record: Record | None, account: Account, now: float) -> Message:
         segments=_segments(text),
         accepted_at=now,
         campaign_id=_field(record, "campaignId"),
-        template_id=_field(record, "templateId"),
+        template_id=template_id,
         sender_id=_field(record, "senderId"),
         message_type=_field(record, "messageType"),
     )

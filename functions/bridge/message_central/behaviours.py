@@ -1,4 +1,5 @@
-"""How Message Central can treat a send call, as data: chosen by the last digits of the number, or by rate.
+"""How Message Central can treat a send call, as data, chosen by the last digits of the number: for sandbox
+accounts, and for the simulator of `make run`.
 
 The codes are those of Message Central's table (docs/contracts/message_central.md).
 """

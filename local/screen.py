@@ -21,6 +21,7 @@ COLOURS = {
     "rejected": "red",
     "undelivered": "red",
     "expired": "red",
+    "cancelled": "red",
     "retrying": "yellow",
     "unknown": "magenta",
 }

@@ -48,7 +48,7 @@ COLOURS = {
 }
 # One line of what passes: time, masked number, status …
 _PASSING = re.compile(r"^\d\d:\d\d:\d\d  \+\d+\*+\d+  (\w+)")
-_SETTLED = {"delivered", "undelivered", "rejected", "unknown", "expired"}
+_SETTLED = {"delivered", "undelivered", "rejected", "unknown", "expired", "cancelled"}
 
 
 class Program:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
+from bridge.campaigns.control import State
 from bridge.cancel import deadline_for_sqs, not_queued
 from bridge.chunk import Chunk, Lane
 from bridge.clevertap.codes import CODES
@@ -19,14 +20,16 @@ from bridge.errors import NothingAccepted
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Status
 from bridge.promotional_hours import until, wait_of
-from bridge.send import Ending
+from bridge.send import STOPPED, Ending
 from bridge.sqs import Queued
+from bridge.steering import keys_of
 from bridge.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.account import Account
+    from bridge.campaigns.table import Key
     from bridge.cancel import Canceller
     from bridge.chunk import ChunkQueue
     from bridge.clevertap.requests import ParsedRequest
@@ -36,7 +39,10 @@ if TYPE_CHECKING:
     from bridge.send import SendResult
 
 LOOK_SECONDS = 5.0
-"""How long accept goes on with what it read of an account's breaker."""
+"""How long accept goes on with what it read of an account's breaker, and of what people decided."""
+
+MOST_LOOKS = 1_000
+"""How many campaigns it remembers to have looked at before it drops those whose time is over."""
 
 LOG_PAUSE_SECONDS = 5.0
 """How long single messages go to the queue unclaimed after the log did not answer: the next would wait as long."""
@@ -59,7 +65,7 @@ class Acceptor:
         self._canceller = canceller
         self._queue = queue
         self._clock = clock
-        self._looked_at: dict[str, float] = {}
+        self._looked_at: dict[Key, float] = {}
         self._log_silent_until = 0.0
 
     def accept(self, body: bytes, account: Account, invocation: Invocation) -> Answer:
@@ -99,23 +105,37 @@ class Acceptor:
         batch = Batch(self._engine, invocation, waited_for=True)
         if self._clock() < self._log_silent_until:
             batch.postpone(message, leftovers, Cause.LOG)
-        elif wait := wait_of(message, account, self._clock(), batch.sending.remaining()):
-            batch.postpone(message, leftovers, Cause.HOURS, wait)
         else:
-            self._look(account)
-            batch.send(message, account, leftovers)
+            self._look(message)
+            self._add(message, account, leftovers, batch)
             batch.run()
         [result] = batch.results
         if result.cause in (Cause.LOG, Cause.LOG_REFUSED):
             self._log_silent_until = max(self._log_silent_until, self._clock() + LOG_PAUSE_SECONDS)
         return result
 
-    def _look(self, account: Account) -> None:
-        """Read the account's breaker, unless that was done just now. Probing is left to dispatch."""
+    def _add(self, message: Message, account: Account, leftovers: Leftovers, batch: Batch) -> None:
+        state = self._engine.steering.state_of(message)
+        if state is State.STOPPED:
+            batch.end(message, leftovers, STOPPED)
+        elif state is State.PAUSED:
+            batch.postpone(message, leftovers, Cause.PAUSED)
+        elif wait := wait_of(message, account, self._clock(), batch.sending.remaining()):
+            batch.postpone(message, leftovers, Cause.HOURS, wait)
+        else:
+            batch.send(message, account, leftovers)
+
+    def _look(self, message: Message) -> None:
+        """Read what was decided about the message's campaign and account, and the account's breaker, unless that was
+        done just now. Probing is left to dispatch.
+        """
         now = self._clock()
-        if now >= self._looked_at.get(account.id, 0.0) + LOOK_SECONDS:
-            self._looked_at[account.id] = now
-            self._engine.breaker(account.id).look(may_probe=False)
+        if len(self._looked_at) >= MOST_LOOKS:
+            self._looked_at = {key: at for key, at in self._looked_at.items() if at > now - LOOK_SECONDS}
+        due = [key for key in keys_of([message]) if self._looked_at.get(key, 0.0) <= now - LOOK_SECONDS]
+        if due:
+            self._looked_at |= dict.fromkeys(due, now)
+            self._engine.look(due, may_probe=False)
 
     def _put_back(self, leftovers: Leftovers, invocation: Invocation) -> Queued:
         """Queue what is left; tells whether the message is queued."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.aws import Aws
 from bridge.secrets import Secrets
@@ -145,13 +145,17 @@ class App:
 
     def _engine(self, concurrency: int, failures: int) -> Engine:
         from bridge.campaigns.shared_breaker import SharedBreaker
+        from bridge.campaigns.table import CampaignTable
         from bridge.engine import Engine
         from bridge.send import Sender
+        from bridge.steering import Steering
 
         log, vendor = self._log(max(concurrency, LOG_THREADS)), self.vendor(concurrency)
         sender = Sender(log, vendor, self._settings.worker_lifetime, self._clock)
-        shared = SharedBreaker(self._settings.campaign_table, self._aws.dynamodb(1))
-        return Engine(sender, vendor, log, shared, concurrency=concurrency, failures=failures, clock=self._clock)
+        table = CampaignTable(self._settings.campaign_table, self._aws.dynamodb(1))
+        shared, steering = SharedBreaker(table), Steering(table, self._clock)
+        options: Any = {"concurrency": concurrency, "failures": failures, "clock": self._clock}
+        return Engine(sender, vendor, log, shared, steering, **options)
 
     def vendor(self, concurrency: int) -> MessageCentral:
         """Message Central, for so many threads."""

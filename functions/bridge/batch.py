@@ -21,17 +21,20 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
+from bridge.campaigns.control import State
 from bridge.deal import Deal, Guard, Job, Line
 from bridge.leftovers import fault_of
 from bridge.message import Cause, Status
-from bridge.send import Attempt, Ending, SendResult
+from bridge.send import STOPPED, Attempt, Ending, SendResult
+from bridge.steering import keys_of
 from bridge.telemetry import logger
 from bridge.times import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bridge.account import Account
+    from bridge.campaigns.table import Key
     from bridge.engine import Engine
     from bridge.invocation import Invocation
     from bridge.leftovers import Leftovers
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     from bridge.message import Message, Outcome
 
 BATCH = 25  # outcomes in one write, DynamoDB's limit
+
+LOOK_SECONDS = 2.0
+"""How often a worker that sends looks whether somebody has paused or stopped what it sends."""
 
 CLOSING_SECONDS = 15.0
 """A worker's last seconds: to write outcomes and give back the rest, even when DynamoDB and SQS are slow."""
@@ -80,6 +86,10 @@ class Batch:
         self._ended: SimpleQueue[tuple[Job, SendResult | BaseException] | None] = SimpleQueue()
         self._outcomes: list[tuple[Leftovers, Claim, Outcome]] = []
         self._flush_by = deadline
+        self._looked = threading.Event()
+        self._looking: threading.Thread | None = None
+        self._keys: Sequence[Key] = ()
+        self._look_by = Deadline.within(LOOK_SECONDS, deadline.clock)
         self._said: set[str] = set()
         self.results: list[SendResult] = []
         """Of all messages, in the order in which they ended."""
@@ -88,12 +98,11 @@ class Batch:
         """Add a message that is to be sent."""
         attempt = Attempt.by(self._invocation.id, message, account)
         run = partial(self._engine.sender.send, attempt, self.sending)
-        self._lines[account.id].append(Job(message, leftovers, run, attempt))
+        self._lines[account.id].append(Job(message, leftovers, run, attempt, self._ending(message, STOPPED)))
 
-    def expire(self, message: Message, leftovers: Leftovers) -> None:
-        """Add a message that is too old to be sent."""
-        run = partial(self._engine.sender.expire, message, self._invocation.id, self.sending)
-        self._lines[_FOR_THE_LOG].append(Job(message, leftovers, run))
+    def end(self, message: Message, leftovers: Leftovers, outcome: Outcome) -> None:
+        """Add a message that is not to be sent, and ends so."""
+        self._lines[_FOR_THE_LOG].append(Job(message, leftovers, self._ending(message, outcome)))
 
     def postpone(self, message: Message, leftovers: Leftovers, cause: Cause, wait: float = 0.0) -> None:
         """Have a message wait that cannot be tried now."""
@@ -101,15 +110,17 @@ class Batch:
 
     def run(self) -> None:
         """Work it all off, as far as time allows."""
-        lines = [Line(self._in_order(jobs), self._guard(jobs[0])) for jobs in self._lines.values()]
+        for_the_log = Line(deque(self._lines.pop(_FOR_THE_LOG, ())))
+        lines = [Line(self._in_order(jobs), self._guard(jobs[0])) for jobs in self._lines.values()] + [for_the_log]
         self._unfinished = {job: None for line in lines for job in line.jobs}
-        deal = Deal(lines, self._beginning)
+        self._keys = keys_of(job.message for job in self._unfinished if job.attempt)
+        deal = Deal(lines, self._beginning, for_the_log)
         threads = min(self._engine.concurrency, len(self._unfinished))
         for _ in range(threads):
             # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
             threading.Thread(target=self._work, args=(deal,), daemon=True).start()
         try:
-            self._collect(threads)
+            self._collect(deal, threads)
             deal.stop()
             for line in lines:
                 self._leave(line)
@@ -125,9 +136,12 @@ class Batch:
         """The fewest attempts first: where few may be tried, it is not the message that failed before."""
         return deque(sorted(jobs, key=lambda job: job.message.attempts))
 
-    def _guard(self, job: Job) -> Guard | None:
-        if job.attempt is None:
-            return None
+    def _ending(self, message: Message, outcome: Outcome) -> Callable[[], SendResult]:
+        end, reported = self._engine.sender.end, not self._waited_for
+        return partial(end, message, outcome, self._invocation.id, self.sending, report=reported)
+
+    def _guard(self, job: Job) -> Guard:
+        assert job.attempt  # noqa: S101 - what is sent has one
         account = job.attempt.account
         probe = partial(self._engine.vendor.probe, account, self.sending)
         return Guard(self._engine.breaker(account.id), self._engine.throttle(account.id), probe)
@@ -140,7 +154,7 @@ class Batch:
                 line, job = taken
                 if job:
                     result = self._try(job)
-                    deal.end(job, result.outcome if isinstance(result, SendResult) else None)
+                    deal.end(job, _shown_by(result))
                     self._ended.put((job, result))
                 elif line.guard:
                     deal.end_probe(line.guard, works=self._probe(line.guard))
@@ -160,18 +174,33 @@ class Batch:
             return SendResult(Ending.NOT_ATTEMPTED, job.message, cause=Cause.LOG)
         result: SendResult | BaseException
         try:
-            result = job.run()
+            result = self._run(job)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
             result = error
         if not (isinstance(result, SendResult) and result.ending is Ending.ATTEMPTED):
             self._unrecorded.release()  # there is nothing to record
         return result
 
+    def _run(self, job: Job) -> SendResult:
+        """Do it, unless somebody has decided otherwise since it was dealt out."""
+        state = self._engine.steering.state_of(job.message) if job.cancel else State.RUNNING
+        if state is State.STOPPED and job.cancel:
+            return job.cancel()
+        if state is State.PAUSED:
+            return SendResult(Ending.NOT_ATTEMPTED, job.message, cause=Cause.PAUSED)
+        return job.run()
+
+    def _look(self, keys: Sequence[Key]) -> None:
+        """Look what was decided meanwhile. In a thread of its own: a table that is slow must delay nothing."""
+        if self._engine.steering.look(keys) is not None:
+            self._looked.set()
+
     # ── In the thread that waits ──────────────────────────────────────────────────────────────────────────────────
 
-    def _collect(self, threads: int) -> None:
+    def _collect(self, deal: Deal, threads: int) -> None:
         """Take results as they come in, until all threads have ended or time is over."""
         while threads and self.sending.remaining():
+            self._watch(deal)
             timeout = self._flush_by.remaining() if self._outcomes else FLUSH_SECONDS
             try:
                 ended = self._ended.get(timeout=min(timeout, self.sending.remaining()))
@@ -182,6 +211,19 @@ class Batch:
             self._take(ended)
             if not timeout:
                 self._flush()
+
+    def _watch(self, deal: Deal) -> None:
+        """Go by what was decided, and have somebody look again when it is time."""
+        if self._looked.is_set():
+            self._looked.clear()
+            for job in deal.withdraw(self._engine.steering.state_of):
+                self._unfinished.pop(job)
+                self.postpone(job.message, job.leftovers, Cause.PAUSED)
+        if self._look_by.remaining() or (self._looking and self._looking.is_alive()) or not deal.may_begin():
+            return
+        self._look_by = Deadline.within(LOOK_SECONDS, self._look_by.clock)
+        self._looking = threading.Thread(target=self._look, args=(self._keys,), daemon=True)
+        self._looking.start()
 
     def _leave(self, line: Line) -> None:
         """What of a line was not begun waits."""
@@ -238,8 +280,9 @@ class Batch:
         match result.ending:
             case Ending.ATTEMPTED:
                 self._finish_attempt(leftovers, result)
-            case Ending.EXPIRED:
-                self._metrics.add_status(account, Status.EXPIRED)
+            case Ending.ENDED:
+                assert result.outcome  # noqa: S101 - it has one
+                self._metrics.add_status(account, result.outcome.status)
             case Ending.ABANDONED:
                 self._metrics.add_status(account, Status.UNKNOWN)
             case Ending.DUPLICATE:
@@ -309,3 +352,8 @@ class Batch:
         deadline = self._invocation.deadline
         spare = CALL_SECONDS if deadline.allows(2 * CALL_SECONDS) else 0.0
         return deadline.before(max(spare, self._closing - 3 * CALL_SECONDS))
+
+
+def _shown_by(result: SendResult | BaseException) -> Outcome | None:
+    """What an attempt shows of the vendor: its outcome. What was not attempted shows nothing."""
+    return result.outcome if isinstance(result, SendResult) and result.ending is Ending.ATTEMPTED else None

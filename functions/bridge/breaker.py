@@ -6,7 +6,7 @@
       └──────────────────────────── failed ──────────────────────────┴────────────────────┘
 
 One message is no evidence: a text that the vendor always chokes on opens nothing, however often it comes. All workers
-of an account share the breaker (`campaigns/shared_breaker.py`): a worker reads it when it begins, and only who has
+of an account share the breaker (`campaigns/shared_breaker.py`): a worker looks at it when it begins, and only who has
 reserved the probe makes it.
 """
 
@@ -18,7 +18,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bridge.campaigns.shared_breaker import BreakerState, Level
+from bridge.campaigns.shared_breaker import BreakerState, Level, breaker_of
 from bridge.errors import LogUnavailable
 from bridge.telemetry import logger
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.campaigns.shared_breaker import SharedBreaker
+    from bridge.campaigns.table import Item
     from bridge.message import Message
 
 BATCH_FAILURES = 5
@@ -67,14 +68,14 @@ class Breaker:
         self._out = 0  # messages that are being tried
         self.mode = Mode.ALL
 
-    def look(self, *, may_probe: bool) -> None:
-        """Read the shared state; with `may_probe` reserve the probe where it is due."""
-        known, now = self._state, self._clock()
+    def look(self, item: Item | None, *, may_probe: bool) -> None:
+        """Go by the shared state, as it stands in the account's item; with `may_probe` reserve the probe where it is
+        due. None: the table does not answer.
+        """
+        known, now = self._state if item is None else breaker_of(item), self._clock()
         reserve: Callable[[BreakerState, BreakerState], bool] = partial(self._shared.reserve, self._account)
-        try:
-            known = self._shared.read(self._account)
-        except LogUnavailable as error:
-            self._say_alone(error)
+        if item is None:
+            self._say_alone("its item cannot be read")
             reserve = _alone
         state, mode = known, Mode.ALL if known is None else Mode.NONE
         if known and may_probe and known.is_due(now):
@@ -94,11 +95,11 @@ class Breaker:
             return reserve(known, then)
         except LogUnavailable as error:
             # It can be read and not written. A probe harms nobody: this worker keeps to its own interval.
-            self._say_alone(error)
+            self._say_alone(str(error))
             return self._state is None or self._state.is_due(self._clock())
 
-    def _say_alone(self, error: LogUnavailable) -> None:
-        logger.warning("this worker decides alone whether to send", account=self._account, reason=str(error))
+    def _say_alone(self, reason: str) -> None:
+        logger.warning("this worker decides alone whether to send", account=self._account, reason=reason)
 
     def wait(self) -> float:
         """Seconds until the vendor may be probed next."""
@@ -160,7 +161,7 @@ class Breaker:
             if publish:
                 publish()
         except LogUnavailable as error:
-            self._say_alone(error)
+            self._say_alone(str(error))
 
     def _note_taken(self) -> None:
         self._out -= 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.breaker import Mode
+from bridge.campaigns.control import State
 from bridge.message import Cause, Status
 
 if TYPE_CHECKING:
@@ -27,12 +28,13 @@ LONGEST_WAIT_SECONDS = 5.0
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One message to be worked off. Without an `attempt` it is one for the log alone."""
+    """One message to be worked off. Without an `attempt` it is one for the log alone. `cancel` ends it unsent."""
 
     message: Message
     leftovers: Leftovers
     run: Callable[[], SendResult]
     attempt: Attempt | None = None
+    cancel: Callable[[], SendResult] | None = None
     begun_at: float = 0.0
 
 
@@ -110,9 +112,10 @@ class Guard:
 class Deal:
     """The jobs of one invocation."""
 
-    def __init__(self, lines: Iterable[Line], beginning: Deadline) -> None:
-        """No job begins after `beginning`."""
+    def __init__(self, lines: Iterable[Line], beginning: Deadline, for_the_log: Line) -> None:
+        """No job begins after `beginning`. `for_the_log`: which of the lines takes what is not to be sent."""
         self._lines = deque(lines)
+        self._for_the_log = for_the_log
         self._beginning = beginning
         self._changed = threading.Condition()
         self._begun: dict[Job, Line] = {}
@@ -138,6 +141,34 @@ class Deal:
                 if self._lines:
                     self._changed.wait(min(wait, 1.0))
             return None
+
+    def may_begin(self) -> bool:
+        """Whether messages may begin yet."""
+        with self._changed:
+            return any(line.guard and line.jobs for line in self._lines)
+
+    def withdraw(self, state_of: Callable[[Message], State]) -> list[Job]:
+        """Go by what was decided meanwhile: of what has not begun, the stopped is to be cancelled, and the paused is
+        taken out and returned.
+        """
+        paused: list[Job] = []
+        with self._changed:
+            for line in self._lines:
+                if line.guard:
+                    states = [(job, state_of(job.message)) for job in line.jobs]
+                    line.jobs = deque(job for job, state in states if state is State.RUNNING)
+                    paused += [job for job, state in states if state is State.PAUSED]
+                    self._cancel([job for job, state in states if state is State.STOPPED])
+            if self._for_the_log.jobs and self._for_the_log not in self._lines:
+                self._lines.append(self._for_the_log)
+            self._changed.notify_all()
+        return paused
+
+    def _cancel(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            assert job.cancel  # noqa: S101 - what was to be sent has it
+            job.run, job.attempt = job.cancel, None
+            self._for_the_log.jobs.append(job)
 
     def end(self, job: Job, outcome: Outcome | None) -> None:
         """A job has ended. After everything was closed that says nothing any more: breaker and throttle are at work

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
+from bridge.campaigns.control import State
 from bridge.errors import LogUnavailable
 from bridge.leftovers import Leftovers
 from bridge.message import Cause
 from bridge.promotional_hours import until, wait_of
+from bridge.send import STOPPED, TOO_OLD
 from bridge.sqs import Queued
+from bridge.steering import keys_of
 from bridge.telemetry import logger
 from bridge.waiting import account_or_none
 
@@ -54,8 +57,8 @@ class Dispatcher:
         """Work off chunks; tells for each whether it is done, or has to be delivered again."""
         batch = Batch(self.engine, invocation)
         everything = [Leftovers(chunk) for chunk in chunks]
-        for account in dict.fromkeys(chunk.account for chunk in chunks if chunk.messages):
-            self.engine.breaker(account).look(may_probe=True)
+        if keys := keys_of(message for chunk in chunks for message in chunk.messages):
+            self.engine.look(keys, may_probe=True)
         for leftovers in everything:
             with leftovers.guard():
                 self._record(leftovers, batch.sending)
@@ -82,8 +85,13 @@ class Dispatcher:
         account = account_or_none(self._secrets, chunk.account, invocation, "messages")
         now, takes, held = self._clock(), batch.sending.remaining(), 0.0
         for message in chunk.messages:
+            state = self.engine.steering.state_of(message)
             if self._is_too_old(message.accepted_at):
-                batch.expire(message, leftovers)
+                batch.end(message, leftovers, TOO_OLD)
+            elif state is State.STOPPED:
+                batch.end(message, leftovers, STOPPED)
+            elif state is State.PAUSED:
+                batch.postpone(message, leftovers, Cause.PAUSED)
             elif account is None:
                 batch.postpone(message, leftovers, Cause.ACCOUNT)
             elif wait := wait_of(message, account, now, takes):

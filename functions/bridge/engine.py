@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.breaker import Breaker
+from bridge.campaigns.keys import WHOLE_ACCOUNT
 from bridge.throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bridge.campaigns.shared_breaker import SharedBreaker
+    from bridge.campaigns.table import Key
     from bridge.log.log import Log
     from bridge.message_central.client import MessageCentral
     from bridge.send import Sender
+    from bridge.steering import Steering
 
 
 class Engine:
@@ -25,6 +28,7 @@ class Engine:
         vendor: MessageCentral,
         log: Log,
         shared: SharedBreaker,
+        steering: Steering,
         *,
         concurrency: int,
         failures: int,
@@ -35,11 +39,22 @@ class Engine:
         self.vendor = vendor
         self.log = log
         self.concurrency = concurrency
+        self.steering = steering
         self._shared = shared
         self._failures = failures
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._throttles: dict[str, Throttle] = {}
+
+    def look(self, keys: Sequence[Key], *, may_probe: bool) -> None:
+        """Read, in one call, what was decided about accounts and campaigns, and how the accounts' breakers stand; with
+        `may_probe` reserve the probes that are due.
+        """
+        items = self.steering.look(keys)
+        for account, campaign in keys:
+            if campaign == WHOLE_ACCOUNT:
+                item = None if items is None else items.get((account, campaign), {})
+                self.breaker(account).look(item, may_probe=may_probe)
 
     def breaker(self, account: str) -> Breaker:
         """An account's breaker."""

@@ -26,6 +26,7 @@ DELAYS = {
     Cause.RATE: (1, 3),
     Cause.LOG: (15, 45),
     Cause.ACCOUNT: (30, 90),
+    Cause.PAUSED: (30, 90),
 }
 
 

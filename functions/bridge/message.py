@@ -22,6 +22,7 @@ class Status(StrEnum):
     RETRYING = "retrying"
     UNKNOWN = "unknown"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
 
@@ -36,6 +37,7 @@ class Failure(StrEnum):
     DAILY_LIMIT = "daily limit"
     NOT_QUEUED = "not queued"
     EXPIRED = "expired"
+    STOPPED = "stopped"
     UNDELIVERED = "undelivered"
     DROPPED = "dropped"
     NO_TEMPLATE = "no template"
@@ -53,6 +55,7 @@ class Cause(StrEnum):
     GATEWAY = "gateway answered"
     SAME_NUMBER = "same number again"
     BREAKER = "breaker open"
+    PAUSED = "paused"
     ACCOUNT = "account unusable"
     LOG = "log unavailable"
     LOG_REFUSED = "log refused"
@@ -116,7 +119,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt ended in: `sent`, `rejected`, `retrying` or `unknown` (or `expired`, without an attempt).
+    """What one attempt ended in: `sent`, `rejected`, `retrying` or `unknown`; or, without an attempt, `expired` or
+    `cancelled`.
 
     `failure` says why it ended badly, `cause` why it has to wait; `reason` says either in words.
     `vendor_code` is what Message Central said, for the dashboard. `retry_after` is the vendor's own wait in seconds.

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable, RowGone
-from bridge.message import Cause, Message, Status
+from bridge.message import Cause, Failure, Message, Outcome, Status
 from bridge.transport import Permit
 
 if TYPE_CHECKING:
@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.log.log import Log
     from bridge.log.row import Claim, Row
-    from bridge.message import Outcome
     from bridge.message_central.client import MessageCentral
     from bridge.times import Deadline
 
 CLOCK_SKEW_SECONDS = 5.0
 """How far the clocks of two workers may be apart."""
+
+TOO_OLD = Outcome(Status.EXPIRED, Failure.EXPIRED, reason="could not be sent within its validity")
+STOPPED = Outcome(Status.CANCELLED, Failure.STOPPED, reason="stopped by an operator")
+"""How messages end that are not to be sent."""
 
 
 class Ending(Enum):
@@ -48,8 +51,8 @@ class Ending(Enum):
 
     ATTEMPTED = "attempted"
     """The vendor was called (or surely could not be): `outcome` is to be recorded under `claim`."""
-    EXPIRED = "expired"
-    """Too old to be sent; the log says so already."""
+    ENDED = "ended"
+    """It is not to be sent, as `outcome` tells; the log says so already."""
     DUPLICATE = "duplicate"
     """The log holds it already, as `was`; or it was to be sent again, and was forgotten (None)."""
     ABANDONED = "abandoned"
@@ -122,11 +125,13 @@ class Sender:
             message = with_unsent_claim(message, claim.id)
         return SendResult(Ending.ATTEMPTED, message, claim, outcome, seconds=seconds)
 
-    def expire(self, message: Message, worker: str, deadline: Deadline) -> SendResult:
-        """End a message that is too old to be sent, unless it was sent before. The log says so at once."""
+    def end(
+        self, message: Message, outcome: Outcome, worker: str, deadline: Deadline, *, report: bool = True
+    ) -> SendResult:
+        """End a message that is not to be sent, unless it was sent before. The log says so at once."""
         name = claim_id(worker)
-        refused = self._claim(message, name, partial(self._log.expire, message, name, deadline), deadline)
-        return refused or SendResult(Ending.EXPIRED, message)
+        end = partial(self._log.end, message, name, outcome, deadline, report=report)
+        return self._claim(message, name, end, deadline) or SendResult(Ending.ENDED, message, outcome=outcome)
 
     def _claim(self, message: Message, name: str, claim: Callable[[], None], deadline: Deadline) -> SendResult | None:
         """Make a claim. None: it is granted."""

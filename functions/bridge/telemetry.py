@@ -36,6 +36,7 @@ STATUS_METRICS: Mapping[str, str] = {
     "retrying": "MessagesRetrying",
     "unknown": "MessagesUnknown",
     "expired": "MessagesExpired",
+    "cancelled": "MessagesCancelled",
     "duplicate": "MessagesDuplicate",
 }
 # Causes that call for a person, each with the metric its alarm watches.
@@ -45,6 +46,7 @@ CAUSE_METRICS: Mapping[Cause, str] = {
     Cause.GATEWAY: "GatewayAnswers",
     Cause.LOG_REFUSED: "LogRefused",
     Cause.BREAKER: "SendingPaused",
+    Cause.PAUSED: "HeldByOperators",
 }
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from local.simulator.account import Accepted
 
-SETTLED = frozenset({"sent", "unknown", "delivered", "undelivered", "expired", "rejected"})
-NOT_SENT = frozenset({"rejected", "expired", "retrying", ""})
+SETTLED = frozenset({"sent", "unknown", "delivered", "undelivered", "expired", "cancelled", "rejected"})
+NOT_SENT = frozenset({"rejected", "expired", "cancelled", "retrying", ""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ def test_a_campaign_whose_table_loses_its_permission_for_a_while_is_sent_once_an
 def test_a_worker_that_cannot_reach_the_shared_breaker_decides_alone_and_an_outage_costs_no_more(world):
     world.vendor.change(rates={"drop": 1.0})
     world.campaign(200)
-    with world.proxy.harming("GetItem", fail), world.proxy.harming("UpdateItem", fail), world.polling():
+    with world.proxy.harming("BatchGetItem", fail), world.proxy.harming("UpdateItem", fail), world.polling():
         world.wait_until(lambda: any(world.proxy.delays))
         assert world.next_probe() is None
         world.vendor.change(rates={})

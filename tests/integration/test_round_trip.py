@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
 OTHER, OTHER_KEY = "OTHER-ACCOUNT", "other-receipt-key"
 SENDERS = {ACCOUNT: "ONE", OTHER: "TWO"}
-FINAL = {"delivered", "undelivered", "rejected", "expired"}
+FINAL = {"delivered", "undelivered", "rejected", "expired", "cancelled"}
 
 http = urllib3.PoolManager(retries=False, timeout=TIMEOUT, maxsize=20)
 

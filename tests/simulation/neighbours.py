@@ -79,8 +79,9 @@ class Tables(FakeDynamoDB):
     def update_item(self, **options: Any) -> dict[str, Any]:
         return self._at(options["TableName"]) and super().update_item(**options)
 
-    def get_item(self, **options: Any) -> dict[str, Any]:
-        return self._at(options["TableName"]) and super().get_item(**options)
+    def batch_get_item(self, **options: Any) -> dict[str, Any]:
+        [table] = options["RequestItems"]
+        return self._at(table) and super().batch_get_item(**options)
 
     def batch_write_item(self, **options: Any) -> dict[str, Any]:
         trouble = self._at(LOG) and self._world.trouble("log")

@@ -403,7 +403,7 @@ def check_stream(template: Template) -> Iterator[str]:
             "dynamodb": {
                 "NewImage": {
                     "report": {"BOOL": [True]},
-                    "status": {"S": ["rejected", "expired", "delivered", "undelivered"]},
+                    "status": {"S": ["rejected", "expired", "cancelled", "delivered", "undelivered"]},
                 }
             },
         }

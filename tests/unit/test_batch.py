@@ -12,12 +12,12 @@ import pytest
 from bridge import batch as module
 from bridge.batch import BATCH, SHARE, Batch
 from bridge.breaker import BATCH_FAILURES, Mode
-from bridge.campaigns.shared_breaker import BreakerState, Level, SharedBreaker
+from bridge.campaigns.shared_breaker import BreakerState, Level
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts
-from bridge.send import CLOCK_SKEW_SECONDS, Ending, SendResult
-from tests.fakes.dynamodb import CAMPAIGNS
+from bridge.send import CLOCK_SKEW_SECONDS, TOO_OLD, Ending, SendResult
+from tests.fakes.campaigns import breaker_in, look, shared_breaker
 from tests.fakes.faults import DENIED, LOST_AFTER, UNREACHED, Crash, silence
 from tests.fakes.values import ACCOUNT_ID, account, message
 from tests.unit.harness import LIFETIME, Bridge, chunk
@@ -341,7 +341,7 @@ def test_what_is_too_old_expires_whatever_holds_its_account_back(bridge: Bridge)
     run(bridge, [message(n) for n in range(BATCH_FAILURES)])
     batch = batch_of(bridge, [message(9)], left())
 
-    batch.expire(message(50), left())
+    batch.end(message(50), left(), TOO_OLD)
     batch.run()
 
     assert bridge.counts()["MessagesExpired"] == 1
@@ -382,9 +382,9 @@ def test_a_probe_that_fails_by_a_fault_of_ours_holds_nobody_up():
 
 
 def _half_opened(bridge: Bridge, level: Level) -> Any:
-    SharedBreaker(CAMPAIGNS, bridge.dynamodb).write(ACCOUNT_ID, BreakerState(level, 0))  # type: ignore[arg-type]
+    shared_breaker(bridge.dynamodb).write(ACCOUNT_ID, BreakerState(level, 0))
     breaker = bridge.dispatcher.engine.breaker(ACCOUNT_ID)
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
     return breaker
 
 
@@ -548,7 +548,7 @@ def test_an_expiry_that_hangs_is_tried_again(bridge: Bridge, gate: Gate):
     bridge.dynamodb.around = lambda point: gate.hang() if point == "before put_item" else None
     leftovers = left()
     batch = batch_of(bridge, [], leftovers)
-    batch.expire(message(0), leftovers)
+    batch.end(message(0), leftovers, TOO_OLD)
 
     batch.run()
     bridge.dynamodb.around = lambda _point: None
@@ -630,4 +630,4 @@ def test_a_batch_with_fewer_messages_than_the_few_closes_the_breaker_for_all(bri
     run(bridge, [message(n) for n in range(2)])
 
     assert breaker.mode is Mode.ALL
-    assert SharedBreaker(CAMPAIGNS, bridge.dynamodb).read(ACCOUNT_ID) is None  # type: ignore[arg-type]
+    assert breaker_in(bridge.dynamodb) is None

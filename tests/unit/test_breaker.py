@@ -11,10 +11,10 @@ from bridge.campaigns.shared_breaker import (
     LONGEST_PROBE_SECONDS,
     BreakerState,
     Level,
-    SharedBreaker,
 )
+from tests.fakes.campaigns import breaker_in, look, shared_breaker
 from tests.fakes.clock import Clock
-from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
+from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.faults import DENIED, UNREACHED
 from tests.fakes.values import ACCOUNT_ID, message
 
@@ -27,17 +27,17 @@ class Workers:
     def __init__(self) -> None:
         self.clock = Clock()
         self.dynamodb = FakeDynamoDB()
-        self.shared = SharedBreaker(CAMPAIGNS, self.dynamodb)  # type: ignore[arg-type] # the fake
+        self.shared = shared_breaker(self.dynamodb)
 
     def new(self) -> Breaker:
         """A worker that begins to work now, and may probe."""
         breaker = Breaker(ACCOUNT_ID, self.shared, MOST, self.clock)
-        breaker.look(may_probe=True)
+        look(breaker, may_probe=True)
         return breaker
 
     @property
     def state(self) -> BreakerState | None:
-        return self.shared.read(ACCOUNT_ID)
+        return breaker_in(self.dynamodb)
 
     def open(self) -> Breaker:
         """A worker that has just opened it."""
@@ -112,7 +112,7 @@ def test_failures_are_counted_over_small_invocations(workers: Workers):
     breaker = workers.new()
 
     for n in range(MOST):
-        breaker.look(may_probe=True)
+        look(breaker, may_probe=True)
         fail(breaker, 1, first=n)
         breaker.finish()
 
@@ -160,9 +160,9 @@ def test_two_workers_that_read_at_the_same_moment_do_not_both_probe(workers: Wor
     other = Breaker(ACCOUNT_ID, workers.shared, MOST, workers.clock)
 
     def another_reads_between(point: str) -> None:
-        if point == "after get_item":
+        if point == "after batch_get_item":
             workers.dynamodb.around = lambda _point: None
-            other.look(may_probe=True)
+            look(other, may_probe=True)
 
     workers.dynamodb.around = another_reads_between
     first = workers.new()
@@ -175,7 +175,7 @@ def test_who_may_not_probe_leaves_it_to_others(workers: Workers):
     workers.until_probe()
     breaker = Breaker(ACCOUNT_ID, workers.shared, MOST, workers.clock)
 
-    breaker.look(may_probe=False)
+    look(breaker, may_probe=False)
 
     assert breaker.mode is Mode.NONE
     assert workers.new().mode is Mode.PROBE
@@ -368,9 +368,9 @@ def test_failures_of_before_an_outage_are_no_evidence_after_it(workers: Workers)
     breaker = workers.new()
     fail(breaker, MOST - 1)
     workers.open()
-    breaker.look(may_probe=False)
+    look(breaker, may_probe=False)
     workers.shared.close(ACCOUNT_ID)
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
 
     fail(breaker, 1, first=50)
 
@@ -382,7 +382,7 @@ def test_failures_of_messages_in_flight_when_it_opened_are_no_evidence_later(wor
     for n in range(100, 100 + 10 * MOST - 1):
         breaker.note(message(n), outage=True)
     workers.shared.close(ACCOUNT_ID)
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
 
     fail(breaker, 1, first=200)
 
@@ -394,29 +394,29 @@ def test_failures_of_messages_in_flight_when_it_opened_are_no_evidence_later(wor
 
 @pytest.mark.fault("breaker-unreadable")
 def test_a_worker_that_cannot_read_decides_alone(workers: Workers):
-    workers.dynamodb.down("get_item", UNREACHED)
+    workers.dynamodb.down("batch_get_item", UNREACHED)
 
     assert workers.new().mode is Mode.ALL
 
 
 @pytest.mark.fault("breaker-unreadable")
 def test_a_worker_that_cannot_read_keeps_to_what_it_knows_and_probes_for_itself(workers: Workers):
-    workers.dynamodb.down("get_item", UNREACHED)
+    workers.dynamodb.down("batch_get_item", UNREACHED)
     workers.dynamodb.down("update_item", UNREACHED)
     breaker = workers.new()
     fail(breaker, MOST)
     breaker.finish()
 
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
     assert breaker.mode is Mode.NONE
     workers.clock.sleep(FIRST_PROBE_SECONDS)
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
     assert breaker.mode is Mode.PROBE
     breaker.note_probe(works=False)
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
     assert breaker.mode is Mode.NONE, "it keeps its own intervals"
     workers.clock.sleep(LONGEST_PROBE_SECONDS)
-    breaker.look(may_probe=True)
+    look(breaker, may_probe=True)
     breaker.note_probe(works=True)
     for _ in range(1 + FEW):
         pass_one(breaker)

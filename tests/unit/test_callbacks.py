@@ -44,7 +44,7 @@ def test_an_event_without_items_is_left_out(events: list[Event], names: list[str
     assert [call["event"] for call in posted(*events)] == names
 
 
-@pytest.mark.parametrize("status", ["rejected", "expired", "delivered", "undelivered"])
+@pytest.mark.parametrize("status", ["rejected", "expired", "cancelled", "delivered", "undelivered"])
 def test_a_final_row_becomes_an_event_of_the_documented_shape(status: str):
     code = None if status == "delivered" else "914"
 

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.breaker import FEW, Breaker, Mode
-from bridge.campaigns.shared_breaker import BreakerState, Level, SharedBreaker
+from bridge.campaigns.shared_breaker import BreakerState, Level
 from bridge.deal import LONGEST_WAIT_SECONDS, Deal, Guard, Job, Line
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Message
 from bridge.message_central import verdicts
 from bridge.send import Ending, SendResult
 from bridge.throttle import UNLIMITED, Throttle
+from tests.fakes.campaigns import look, shared_breaker
 from tests.fakes.clock import Clock
-from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
+from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.values import message
 from tests.fakes.vendor import page
 from tests.unit.harness import chunk
@@ -35,7 +36,7 @@ PLACES = 4
 
 
 def job(given: Message) -> Job:
-    return Job(given, Leftovers(chunk(0)), lambda: SendResult(Ending.EXPIRED, given))
+    return Job(given, Leftovers(chunk(0)), lambda: SendResult(Ending.ENDED, given))
 
 
 class Table:
@@ -43,11 +44,12 @@ class Table:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.shared = SharedBreaker(CAMPAIGNS, FakeDynamoDB())  # type: ignore[arg-type] # the fake
+        self.for_the_log = Line(deque())
+        self.shared = shared_breaker(FakeDynamoDB())
 
     def guard(self, account: str = "A", *, places: int = PLACES) -> Guard:
         breaker = Breaker(account, self.shared, FAILURES, self.clock)
-        breaker.look(may_probe=True)
+        look(breaker, may_probe=True)
         return Guard(breaker, Throttle(places, self.clock), lambda: True)
 
     def line(self, count: int, account: str = "A", **options: Any) -> Line:
@@ -55,7 +57,7 @@ class Table:
         return Line(jobs, self.guard(account, **options))
 
     def deal(self, *lines: Line) -> Deal:
-        return Deal(lines, self.clock.deadline(30))
+        return Deal(lines, self.clock.deadline(30), self.for_the_log)
 
     def probing(self, count: int) -> Line:
         """The line of an account whose breaker is open, and whose probe is this worker's."""
@@ -333,7 +335,7 @@ def test_a_thread_left_over_from_an_earlier_invocation_says_nothing_to_a_later_o
     begun = [begin(before) for _ in range(FAILURES)]
     before.close()
     table.shared.write("A", BreakerState(Level.HALF_OPEN, 0))
-    breaker_of(line).look(may_probe=True)
+    look(breaker_of(line), may_probe=True)
     after = table.deal(line)
     tried = [begin(after) for _ in range(PLACES)]
 
@@ -354,7 +356,7 @@ def test_a_probe_left_over_from_an_earlier_invocation_changes_nothing(table: Tab
     before.take()
     before.close()
     table.shared.close("A")
-    breaker_of(line).look(may_probe=True)
+    look(breaker_of(line), may_probe=True)
 
     assert line.guard
     before.end_probe(line.guard, works=works)

@@ -12,6 +12,7 @@ from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable
 from bridge.log.log import RECORD_THREADS, Log
 from bridge.log.table import BATCH
 from bridge.message import Failure, Outcome, Rejection, Status
+from bridge.send import TOO_OLD
 from tests.fakes.clock import Clock
 from tests.fakes.faults import (
     APPLIED,
@@ -269,7 +270,7 @@ def test_without_time_no_put_is_begun(log: Log, dynamodb: FakeDynamoDB, clock: C
 
 
 def test_a_message_that_is_too_old_ends_with_its_claim(log: Log, dynamodb: FakeDynamoDB):
-    log.expire(message(1), "w/1", END)
+    log.end(message(1), "w/1", TOO_OLD, END, report=True)
 
     [found] = dynamodb.rows()
     assert (found.status, found.code, found.report) == (Status.EXPIRED, "916", True)
@@ -282,14 +283,14 @@ def test_what_was_sent_or_ended_before_does_not_expire(log: Log, dynamodb: FakeD
     dynamodb.put(row(1, status))
 
     with pytest.raises(AlreadyClaimed):
-        log.expire(message(1), "w/2", END)
+        log.end(message(1), "w/2", TOO_OLD, END, report=True)
     assert dynamodb.statuses() == [status]
 
 
 def test_an_end_whose_answer_was_lost_meets_itself(log: Log, dynamodb: FakeDynamoDB):
     dynamodb.fail("put_item", LOST_AFTER)
 
-    log.expire(message(1), "w/1", END)
+    log.end(message(1), "w/1", TOO_OLD, END, report=True)
 
     assert dynamodb.statuses() == ["expired"]
 

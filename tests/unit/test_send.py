@@ -9,7 +9,7 @@ import pytest
 
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts
-from bridge.send import CLOCK_SKEW_SECONDS, Attempt, Ending, SendResult, with_unsent_claim
+from bridge.send import CLOCK_SKEW_SECONDS, TOO_OLD, Attempt, Ending, SendResult, with_unsent_claim
 from tests.fakes.faults import (
     APPLIED,
     BROKEN_BEFORE,
@@ -39,7 +39,7 @@ def send(bridge: Bridge, given: Message | Attempt | None = None, **held: Any) ->
 
 
 def expire(bridge: Bridge, given: Message | None = None) -> SendResult:
-    return bridge.dispatcher.engine.sender.expire(given or message(1), "worker", bridge.clock.deadline(44))
+    return bridge.dispatcher.engine.sender.end(given or message(1), TOO_OLD, "worker", bridge.clock.deadline(44))
 
 
 def record(bridge: Bridge, result: SendResult) -> None:
@@ -337,7 +337,7 @@ def test_an_attempt_that_is_being_written_cannot_be_revoked(bridge: Bridge):
 
 
 def test_what_is_too_old_ends_expired_and_is_reported(bridge: Bridge):
-    assert expire(bridge) == SendResult(Ending.EXPIRED, message(1))
+    assert expire(bridge) == SendResult(Ending.ENDED, message(1), outcome=TOO_OLD)
 
     [row] = bridge.dynamodb.rows()
     assert (row.status, row.code, row.report) == (Status.EXPIRED, "916", True)
@@ -354,7 +354,7 @@ def test_what_was_retrying_expires(bridge: Bridge):
     bridge.vendor.script.append(verdicts.BUSY)
     record(bridge, send(bridge))
 
-    assert expire(bridge).ending is Ending.EXPIRED
+    assert expire(bridge).ending is Ending.ENDED
     assert bridge.dynamodb.statuses() == ["expired"]
 
 

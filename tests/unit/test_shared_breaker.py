@@ -14,6 +14,7 @@ from bridge.campaigns.shared_breaker import (
     interval,
 )
 from bridge.errors import LogUnavailable
+from tests.fakes.campaigns import breaker_in, shared_breaker
 from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
 from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, THROTTLED, UNREACHED, Fault
 from tests.fakes.values import ACCOUNT_ID, START
@@ -24,33 +25,35 @@ NEXT = BreakerState(Level.OPEN, 9_000, probes=3, losses=1)
 
 @pytest.fixture
 def shared(dynamodb: FakeDynamoDB) -> SharedBreaker:
-    return SharedBreaker(CAMPAIGNS, dynamodb)  # type: ignore[arg-type] # the fake
+    return shared_breaker(dynamodb)
 
 
-def test_a_breaker_that_nobody_opened_is_closed(shared: SharedBreaker):
-    assert shared.read(ACCOUNT_ID) is None
+def test_a_breaker_that_nobody_opened_is_closed(shared: SharedBreaker, dynamodb: FakeDynamoDB):
+    assert breaker_in(dynamodb) is None
 
 
-def test_what_was_written_is_read_by_all_and_only_for_its_account(shared: SharedBreaker):
+def test_what_was_written_is_read_by_all_and_only_for_its_account(shared: SharedBreaker, dynamodb: FakeDynamoDB):
     shared.write(ACCOUNT_ID, OPEN)
 
-    assert shared.read(ACCOUNT_ID) == OPEN
-    assert shared.read("OTHER") is None
+    assert breaker_in(dynamodb) == OPEN
+    assert breaker_in(dynamodb, "OTHER") is None
 
 
-def test_of_two_workers_one_reserves_the_probe(shared: SharedBreaker):
+def test_of_two_workers_one_reserves_the_probe(shared: SharedBreaker, dynamodb: FakeDynamoDB):
     shared.write(ACCOUNT_ID, OPEN)
 
     assert [shared.reserve(ACCOUNT_ID, OPEN, NEXT) for _ in range(2)] == [True, False]
-    assert shared.read(ACCOUNT_ID) == NEXT
+    assert breaker_in(dynamodb) == NEXT
 
 
-def test_a_probe_of_a_breaker_that_was_closed_meanwhile_cannot_be_reserved(shared: SharedBreaker):
+def test_a_probe_of_a_breaker_that_was_closed_meanwhile_cannot_be_reserved(
+    shared: SharedBreaker, dynamodb: FakeDynamoDB
+):
     shared.write(ACCOUNT_ID, OPEN)
     shared.close(ACCOUNT_ID)
 
     assert not shared.reserve(ACCOUNT_ID, OPEN, NEXT)
-    assert shared.read(ACCOUNT_ID) is None
+    assert breaker_in(dynamodb) is None
 
 
 def test_closing_keeps_what_else_the_item_holds(shared: SharedBreaker, dynamodb: FakeDynamoDB):
@@ -63,16 +66,8 @@ def test_closing_keeps_what_else_the_item_holds(shared: SharedBreaker, dynamodb:
 
     shared.close(ACCOUNT_ID)
 
-    assert shared.read(ACCOUNT_ID) is None
+    assert breaker_in(dynamodb) is None
     assert dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"]["paused"] == {"BOOL": True}
-
-
-@pytest.mark.parametrize("fault", [UNREACHED, LOST_BEFORE, THROTTLED, DENIED])
-def test_a_table_that_cannot_be_read_is_told(shared: SharedBreaker, dynamodb: FakeDynamoDB, fault: Fault):
-    dynamodb.fail("get_item", fault)
-
-    with pytest.raises(LogUnavailable):
-        shared.read(ACCOUNT_ID)
 
 
 @pytest.mark.parametrize("fault", [UNREACHED, LOST_BEFORE, LOST_AFTER, THROTTLED, DENIED])

@@ -40,7 +40,7 @@ OF_LAMBDA = {
 NOTICED_BY_SAM = {"Code", "Environment", "MemorySize", "SnapStart"}
 OF_NO_VERSION = {"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"}
 # Each table, and the one module that calls it.
-TABLES = {"SmsLogTable": "log/table.py", "CampaignTable": "campaigns/shared_breaker.py"}
+TABLES = {"SmsLogTable": "log/table.py", "CampaignTable": "campaigns/table.py"}
 
 # Each function's build, and what everything else was in it.
 BUILDS = {

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from bridge.log.conditions import Condition
 
 ALL = {
-    None: "sending expired rejected",
-    "sending": "sending expired sent rejected retrying unknown delivered undelivered",
-    "retrying": "sending expired rejected",
-    "unknown": "sending expired sent rejected unknown delivered undelivered",
+    None: "sending expired cancelled rejected",
+    "sending": "sending expired cancelled sent rejected retrying unknown delivered undelivered",
+    "retrying": "sending expired cancelled rejected",
+    "unknown": "sending expired cancelled sent rejected unknown delivered undelivered",
     "sent": "delivered undelivered",
-    "rejected": "sending expired rejected",
-    "expired": "sending expired",
+    "rejected": "sending expired cancelled rejected",
+    "expired": "sending expired cancelled",
+    "cancelled": "sending expired cancelled",
     "delivered": "",
     "undelivered": "",
 }
@@ -52,7 +53,7 @@ def test_what_may_follow_on_what():
 
 
 def test_what_is_derived():
-    assert {*FINAL} == {"rejected", "expired", "delivered", "undelivered"}
+    assert {*FINAL} == {"rejected", "expired", "cancelled", "delivered", "undelivered"}
     assert {*CONCLUDED_BY_RECEIPT} == {"sent", "unknown"}
     assert {*UNSETTLED} == {None, "sending", "retrying"}
 
@@ -72,7 +73,7 @@ def test_every_status_is_drawn():
         assert status.value in transitions.__doc__
 
 
-@pytest.mark.parametrize("status", ["sending", "expired"])
+@pytest.mark.parametrize("status", ["sending", "expired", "cancelled"])
 @pytest.mark.parametrize("there", Status)
 def test_a_claim_is_granted_where_the_table_says(there: Status, status: str):
     standing = row(0, there, claimed_by="w/1")
@@ -122,7 +123,7 @@ FIRST, REFUSED, AGAIN = "2026-11-24T10:00:00.000Z", "2026-11-24T10:00:09.000Z", 
 NOT_QUEUED = row(0, "rejected", claimed_by=None, code=CODES[Failure.NOT_QUEUED], report=False, final_at=REFUSED)
 
 
-@pytest.mark.parametrize("status", ["sending", "expired"])
+@pytest.mark.parametrize("status", ["sending", "expired", "cancelled"])
 def test_a_message_that_was_not_queued_may_be_claimed_when_it_comes_again(status: str):
     claim = Claim(message(), "w/2", row(0, status, accepted_at=AGAIN))
 
@@ -139,7 +140,7 @@ def test_the_chunk_that_the_queue_took_all_the_same_is_refused(accepted_at: str)
 @pytest.mark.parametrize(
     "change",
     [{"report": True}, {"code": "910"}, {"code": None}, {"final_at": None}, {"status": Status.SENT},
-     {"status": Status.EXPIRED}, {"status": Status.UNKNOWN}],
+     {"status": Status.EXPIRED}, {"status": Status.CANCELLED}, {"status": Status.UNKNOWN}],
 )  # fmt: skip
 def test_no_other_end_may_be_claimed_over(change: dict[str, str]):
     claim = Claim(message(), "w/2", row(0, "sending", accepted_at=AGAIN))

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import LogUnavailable
-from bridge.retry import AwsError, error_code
+from bridge.campaigns.keys import WHOLE_ACCOUNT
+from bridge.errors import ConditionFailed
 
 if TYPE_CHECKING:
-    from bridge.dynamodb import DynamoDB
+    from bridge.campaigns.table import CampaignTable, Item
 
 FIRST_PROBE_SECONDS = 5
 LONGEST_PROBE_SECONDS = 60
 LONGEST_LOSS_SECONDS = 900
 
-_REFUSED = "ConditionalCheckFailedException"
 _FIELDS = ("breakerLevel", "probeAt", "probes", "losses")
 
 
@@ -63,27 +62,19 @@ def interval(probes: int, losses: int) -> int:
     return max(probing, min(LONGEST_LOSS_SECONDS, 30 << min(losses, 10)) if losses else 0)
 
 
+def breaker_of(item: Item) -> BreakerState | None:
+    """The breaker in an account's item; None while it is closed."""
+    if "probeAt" not in item:
+        return None
+    level, *counts = (int(item[name]["N"]) for name in _FIELDS)
+    return BreakerState(Level(level), *counts)
+
+
 class SharedBreaker:
-    """Reads and writes the breakers of all accounts."""
+    """Writes the breakers of all accounts."""
 
-    def __init__(self, table: str, client: DynamoDB) -> None:
+    def __init__(self, table: CampaignTable) -> None:
         self._table = table
-        self._client = client
-
-    def read(self, account: str) -> BreakerState | None:
-        """An account's breaker; None while it is closed.
-
-        Raises:
-            LogUnavailable: the table cannot be read.
-        """
-        try:
-            item = self._client.get_item(TableName=self._table, Key=_key(account)).get("Item", {})
-        except AwsError as error:
-            raise LogUnavailable(f"the shared breaker cannot be read: {error_code(error)}") from None
-        if "probeAt" not in item:
-            return None
-        level, *counts = (int(item[name]["N"]) for name in _FIELDS)
-        return BreakerState(Level(level), *counts)
 
     def write(self, account: str, state: BreakerState) -> None:
         """Say how it stands.
@@ -100,7 +91,11 @@ class SharedBreaker:
             LogUnavailable: the table cannot be written.
         """
         seen_at = {":seen": {"N": str(seen.probe_at)}}
-        return self._write(account, then, seen_at, {"ConditionExpression": "probeAt = :seen"})
+        try:
+            self._write(account, then, seen_at, {"ConditionExpression": "probeAt = :seen"})
+        except ConditionFailed:
+            return False
+        return True
 
     def close(self, account: str) -> None:
         """The vendor takes messages again.
@@ -108,23 +103,10 @@ class SharedBreaker:
         Raises:
             LogUnavailable: the table cannot be written.
         """
-        self._update(account, f"REMOVE {', '.join(_FIELDS)}", {})
+        self._table.update((account, WHOLE_ACCOUNT), f"REMOVE {', '.join(_FIELDS)}")
 
-    def _write(self, account: str, state: BreakerState, values: dict[str, Any], options: dict[str, Any]) -> bool:
+    def _write(self, account: str, state: BreakerState, values: dict[str, Any], options: dict[str, Any]) -> None:
         counts = (int(state.level), state.probe_at, state.probes, state.losses)
         named = {f":{name}": {"N": str(count)} for name, count in zip(_FIELDS, counts, strict=True)}
         update = f"SET {', '.join(f'{name} = :{name}' for name in _FIELDS)}"
-        return self._update(account, update, {"ExpressionAttributeValues": named | values, **options})
-
-    def _update(self, account: str, update: str, options: dict[str, Any]) -> bool:
-        try:
-            self._client.update_item(TableName=self._table, Key=_key(account), UpdateExpression=update, **options)
-        except AwsError as error:
-            if error_code(error) == _REFUSED:
-                return False
-            raise LogUnavailable(f"the shared breaker cannot be written: {error_code(error)}") from None
-        return True
-
-
-def _key(account: str) -> dict[str, Any]:
-    return {"account": {"S": account}, "campaign": {"S": "*"}}
+        self._table.update((account, WHOLE_ACCOUNT), update, ExpressionAttributeValues=named | values, **options)

@@ -17,6 +17,7 @@ CODES: Mapping[Failure, str] = {
     Failure.DAILY_LIMIT: "905",
     Failure.NOT_QUEUED: "904",
     Failure.EXPIRED: "916",
+    Failure.STOPPED: "915",
     Failure.UNDELIVERED: "914",
     Failure.DROPPED: "915",
     Failure.NETWORK: "900",

@@ -23,20 +23,18 @@ from bridge.log.row import ATTRIBUTES, Claim, Row
 from bridge.log.rows import Rows
 from bridge.log.table import BATCH, Table
 from bridge.log.transitions import FOLLOWS
-from bridge.message import Failure, Outcome, Status
+from bridge.message import Status
 from bridge.retry import THROTTLED, AwsError, error_code, tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.dynamodb import DynamoDB
-    from bridge.message import Message
+    from bridge.message import Message, Outcome
     from bridge.message_central.receipts import DeliveryStatus
     from bridge.times import Deadline
 
 RECORD_THREADS = 16  # that write rows one by one; at 5 ms a write, 1,000 take a third of a second
-
-TOO_OLD = Outcome(Status.EXPIRED, Failure.EXPIRED, reason="could not be sent within its validity")
 
 _BATCH_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before a throttled or unprocessed batch is tried again
 _WORKER_DIED = "the worker that was sending it ended before it noted the outcome"
@@ -90,9 +88,9 @@ class Log:
             if found.row != claim.row:
                 raise
 
-    def expire(self, message: Message, claim_id: str, deadline: Deadline) -> None:
-        """End a message that is too old to be sent, unless it was sent before: its claim is its outcome. One that was
-        sent again in doubt stays `unknown`.
+    def end(self, message: Message, claim_id: str, outcome: Outcome, deadline: Deadline, *, report: bool) -> None:
+        """End a message that is not to be sent, unless it was sent before: its claim is its outcome. One that was sent
+        again in doubt stays `unknown`.
 
         Raises:
             AlreadyClaimed, RowGone, LogUnavailable, LogRefused: as with `claim`.
@@ -100,8 +98,8 @@ class Log:
         if message.sent_in_doubt:
             self.reopen(message)
             return
-        claim = self.new_claim(message, claim_id, report=True)
-        self.claim(replace(claim, row=self.outcome_row(claim, TOO_OLD)), deadline)
+        claim = self.new_claim(message, claim_id, report=report)
+        self.claim(replace(claim, row=self.outcome_row(claim, outcome)), deadline)
 
     def record_batch(self, outcomes: Sequence[tuple[Claim, Outcome]], deadline: Deadline) -> list[Row]:
         """Write the outcomes of claims that this worker holds, in batches; the rows that could not be written.

@@ -2,18 +2,19 @@
 
     (no row) ─claim─▶ sending ─outcome─▶ sent ─receipt─▶ delivered | undelivered
                          ├─outcome─▶ rejected
-                         ├─outcome─▶ retrying ─claim─▶ sending | expired
+                         ├─outcome─▶ retrying ─claim─▶ sending | expired | cancelled
                          │              └─its claim's outcome─▶ rejected
                          ├─outcome, or its worker died─▶ unknown ─receipt─▶ delivered | undelivered
                          │                                  └─its claim's outcome─▶ sent | rejected
-                         ├─unsent claim─▶ sending | expired, from unknown as well
+                         ├─unsent claim─▶ sending | expired | cancelled, from unknown as well
                          └─late receipt─▶ delivered | undelivered
-    (no row) ─claim─▶ expired
-    (no row) ─rejection─▶ rejected ─later claim─▶ sending | expired
-    expired | rejected as not queued ─resend─▶ sending | expired
+    (no row) ─claim─▶ expired | cancelled
+    (no row) ─rejection─▶ rejected ─later claim─▶ sending | expired | cancelled
+    expired | cancelled | rejected as not queued ─resend─▶ sending | expired | cancelled
     unknown ─resend─▶ sending
 
-* A message that is too old to be sent is claimed as `expired`: its claim is its end.
+* A message that is too old to be sent is claimed as `expired`, one whose campaign was stopped as `cancelled`: its claim
+  is its end.
 * An **unsent claim** is one under which surely nothing was sent. A message that names it may be claimed over its row,
   which says `sending`, or `unknown` where somebody without that knowledge found its worker gone. Claim ids are never
   used twice, so of two workers with the same unsent claim one wins.
@@ -75,14 +76,19 @@ class Write(Enum):
     """A delivery report of a message whose worker must be over, though nobody has said so yet."""
 
 
-_CLAIMED = frozenset({Status.SENDING, Status.EXPIRED})  # too old to be sent: the claim itself ends it
+_CLAIMED = frozenset({Status.SENDING, Status.EXPIRED, Status.CANCELLED})  # of the latter two the claim is the end
 _RECEIVED = frozenset({Status.DELIVERED, Status.UNDELIVERED})
 
 TRANSITIONS: Mapping[Write, Mapping[Status | None, frozenset[Status]]] = {
     Write.CLAIM: {None: _CLAIMED, Status.RETRYING: _CLAIMED},
     Write.UNSENT_CLAIM: {Status.SENDING: _CLAIMED, Status.UNKNOWN: _CLAIMED},
     Write.LATER_CLAIM: {Status.REJECTED: _CLAIMED | {Status.REJECTED}},
-    Write.RESEND: {Status.EXPIRED: _CLAIMED, Status.REJECTED: _CLAIMED, Status.UNKNOWN: frozenset({Status.SENDING})},
+    Write.RESEND: {
+        Status.EXPIRED: _CLAIMED,
+        Status.CANCELLED: _CLAIMED,
+        Status.REJECTED: _CLAIMED,
+        Status.UNKNOWN: frozenset({Status.SENDING}),
+    },
     Write.REPORTED_REJECTION: {Status.REJECTED: frozenset({Status.REJECTED})},
     Write.REJECTION: {None: frozenset({Status.REJECTED})},
     Write.OUTCOME: {

@@ -427,6 +427,9 @@ class Thread:
     def join(self, timeout: float | None = None) -> None:
         self._ended.wait(timeout)
 
+    def is_alive(self) -> bool:
+        return not self._ended.is_set()
+
 
 class Future:
     """`concurrent.futures.Future`, as far as it is used."""

@@ -93,8 +93,9 @@ def _reachable(handler: Path) -> list[ast.AST]:
     root = handler.parent.parent
     paths, found = [handler], _body(_parsed(handler))
     found += [part for part in _parsed(handler).body if isinstance(part, Function) and part.name == "handler"]
+    known = set(found)
     while True:
-        modules = [path for path in _imported(root, found) if path not in paths]
+        modules = [path for path in dict.fromkeys(_imported(root, found)) if path not in paths]
         paths += modules
         new = [part for path in modules for part in _body(_parsed(path))]
         used = {name for part in found for name in _names(part)}
@@ -102,10 +103,11 @@ def _reachable(handler: Path) -> list[ast.AST]:
             for one in module.body:
                 if isinstance(one, Definition) and one.name in used:
                     new += _parts(one, found)
-        new = [part for part in new if not any(part is known for known in found)]
+        new = [part for part in dict.fromkeys(new) if part not in known]
         if not new and not modules:
             return found
         found += new
+        known.update(new)
 
 
 def _body(module: ast.Module) -> list[ast.AST]:
@@ -120,7 +122,8 @@ def _parts(definition: Definition, found: Iterable[ast.AST]) -> Iterator[ast.AST
         return
     asked = {*_asked(found, re.compile(CALLED.get(definition.name, "")))}
     if definition.name in CALLED:
-        own = [part for part in definition.body if any(part is known for known in found)]
+        known = set(found)
+        own = [part for part in definition.body if part in known]
         asked.update(_asked(own, re.compile(r"^(self|cls)$")))
     for part in definition.body:
         if not isinstance(part, Function) or part.name in asked or part.name.startswith("__"):
@@ -130,17 +133,24 @@ def _parts(definition: Definition, found: Iterable[ast.AST]) -> Iterator[ast.AST
 def _asked(parts: Iterable[ast.AST], of: re.Pattern[str]) -> Iterator[str]:
     """The attributes that are asked of objects whose expression matches."""
     for part in parts:
-        for node in ast.walk(part):
-            if isinstance(node, ast.Attribute) and of.search(ast.unparse(node.value)):
-                yield node.attr
+        yield from (name for value, name in _attributes(part) if of.search(value))
+
+
+@cache
+def _attributes(part: ast.AST) -> list[tuple[str, str]]:
+    """Every attribute in a part of the code: what it is asked of, as it is written, and its name."""
+    return [(ast.unparse(node.value), node.attr) for node in ast.walk(part) if isinstance(node, ast.Attribute)]
 
 
 def _imported(root: Path, parts: Iterable[ast.AST]) -> Iterator[Path]:
     """The files of our modules that are imported in parts of the code."""
-    for part in parts:
-        for name in _imports(part):
-            stem = root.joinpath(*name.split("."))
-            yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists())
+    return (path for part in parts for path in _files(root, part))
+
+
+@cache
+def _files(root: Path, part: ast.AST) -> list[Path]:
+    stems = [root.joinpath(*name.split(".")) for name in _imports(part)]
+    return [path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists()]
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
@@ -177,12 +187,12 @@ class _Untyped(ast.NodeTransformer):
         return node
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
+@cache
+def _names(tree: ast.AST) -> frozenset[str]:
     """Every name that is used; that it is imported is no use, but for one that is imported under another name."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.alias) and node.asname:
-            yield node.name
+    nodes = list(ast.walk(tree))
+    return frozenset(
+        [node.id for node in nodes if isinstance(node, ast.Name)]
+        + [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+        + [node.asname for node in nodes if isinstance(node, ast.alias) and node.asname]
+    )

@@ -194,5 +194,5 @@ def _names(tree: ast.AST) -> frozenset[str]:
     return frozenset(
         [node.id for node in nodes if isinstance(node, ast.Name)]
         + [node.attr for node in nodes if isinstance(node, ast.Attribute)]
-        + [node.asname for node in nodes if isinstance(node, ast.alias) and node.asname]
+        + [node.name for node in nodes if isinstance(node, ast.alias) and node.asname]
     )

@@ -71,7 +71,7 @@ validate: .venvs/sam/.ready .venvs/checkov/.ready ## the template, by SAM and ch
 e2e: $(READY) validate ## the functions as Lambda runs them, in containers (needs Docker and python3.13)
 	SAM=$(abspath $(SAM)) $(BIN)/python -m pytest tests/e2e
 
-$(READY): requirements-dev.txt functions/requirements.txt
+$(READY): requirements-dev.txt functions/requirements.txt functions/compiled.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
@@ -91,6 +91,8 @@ $(BENCH)/.ready: tests/bench/requirements.txt
 lock: ## pin the newest versions of all dependencies (needs uv)
 	cd functions && uv pip compile requirements.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
+	cd functions && uv pip compile compiled.in --upgrade --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o compiled.txt
 	uv pip compile requirements-dev.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements-dev.txt
 	uv pip compile tests/bench/requirements.in --upgrade --universal --python-version 3.11 \

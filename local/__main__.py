@@ -15,7 +15,7 @@ from local.ports import StartError
 from local.screen import Screen
 from local.settings import from_environment
 from local.simulator import ReceiptSettings, Settings, Simulator
-from local.sink import Sink
+from local.sink import Sink, SinkSettings
 from local.welcome import welcome
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run(settings: RunSettings, running: ExitStack) -> None:
         port=settings.port,
         aws_port=settings.aws_port,
         host=settings.host,
+        secret={"encryptionKeys": settings.encryption_keys},
         logs=settings.logs,
     )
     bridge = running.enter_context(Bridge(options))
@@ -72,7 +73,8 @@ def start_neighbours(settings: RunSettings, running: ExitStack) -> None:
         vendor = Simulator(Settings(receipts=receipts), port=settings.simulator_port, host=settings.host)
         running.enter_context(vendor)
     if settings.sink_port:
-        running.enter_context(Sink(port=settings.sink_port, host=settings.host))
+        keys = SinkSettings(encryption_keys=settings.encryption_keys)
+        running.enter_context(Sink(keys, port=settings.sink_port, host=settings.host))
 
 
 def ignore_signals() -> None:

@@ -57,7 +57,7 @@ class Options:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    secret: Mapping[str, str] = field(default_factory=dict)
+    secret: Mapping[str, Any] = field(default_factory=dict)
     concurrency: Mapping[str, int] = field(default_factory=dict)
     logs: Path | None = None
     polls: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class RunSettings:
     sink_port: int | None
     message_central_url: str
     callback_url: str
+    encryption_keys: Mapping[str, str]
     logs: Path
 
     def check_ports(self) -> None:
@@ -58,8 +60,21 @@ def from_environment(variables: Mapping[str, str]) -> RunSettings:
         sink_port=sink_port if callback in (None, "", callback_url) else None,
         message_central_url=(vendor or simulator_url).rstrip("/"),
         callback_url=callback or callback_url,
+        encryption_keys=_encryption_keys(variables),
         logs=Path(variables.get("LOGS") or tempfile.mkdtemp(prefix="sms-bridge-")),
     )
+
+
+def _encryption_keys(variables: Mapping[str, str]) -> dict[str, str]:
+    """CleverTap's keys by their versions, as the account's secret gets them."""
+    text = variables.get("ENCRYPTION_KEYS") or "{}"
+    try:
+        keys = json.loads(text)
+    except ValueError:
+        keys = None
+    if not isinstance(keys, dict):
+        raise StartError('ENCRYPTION_KEYS is no JSON object like {"v1": "<key>"}')
+    return keys
 
 
 def _host(variables: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from bridge.campaigns.control import State
 from bridge.cancel import deadline_for_sqs, not_queued
 from bridge.chunk import Chunk, Lane
 from bridge.clevertap.codes import CODES
+from bridge.clevertap.encryption import is_encrypted
 from bridge.clevertap.requests import parse_records, parse_request
 from bridge.errors import NothingAccepted
 from bridge.leftovers import Leftovers
@@ -26,12 +27,13 @@ from bridge.steering import keys_of
 from bridge.telemetry import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bridge.account import Account
     from bridge.campaigns.table import Key
     from bridge.cancel import Canceller
     from bridge.chunk import ChunkQueue
+    from bridge.clevertap.encryption import Opener
     from bridge.clevertap.requests import ParsedRequest
     from bridge.engine import Engine
     from bridge.invocation import Invocation
@@ -48,6 +50,13 @@ LOG_PAUSE_SECONDS = 5.0
 """How long single messages go to the queue unclaimed after the log did not answer: the next would wait as long."""
 
 
+class Post(NamedTuple):
+    """What CleverTap posts. The headers' names are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Answer(NamedTuple):
     """An HTTP status and a JSON body for CleverTap."""
 
@@ -58,29 +67,38 @@ class Answer(NamedTuple):
 class Acceptor:
     """Takes what CleverTap posts."""
 
-    def __init__(self, engine: Engine, canceller: Canceller, queue: ChunkQueue, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, canceller: Canceller, queue: ChunkQueue, opener: Opener, clock: Callable[[], float]
+    ) -> None:
         """`clock` gives epoch seconds."""
         self._engine = engine
         self._log = engine.log
         self._canceller = canceller
         self._queue = queue
+        self._opener = opener
         self._clock = clock
         self._looked_at: dict[Key, float] = {}
         self._log_silent_until = 0.0
 
-    def accept(self, body: bytes, account: Account, invocation: Invocation) -> Answer:
+    def accept(self, post: Post, account: Account, invocation: Invocation) -> Answer:
         """Take one request.
 
         Raises:
             RequestError: it holds no messages that could be read.
             NothingAccepted: nothing of it was sent or queued, and nothing will be.
         """
-        parsed = parse_request(parse_records(body), account, self._clock())
+        parsed = self._read(post, account)
         if not parsed.single:
             return self._accept_many(parsed, account, invocation)
         if parsed.rejections:
             return self._reject_one(parsed.rejections[0], account, invocation)
         return self._accept_one(next(iter(parsed.messages.values())), account, invocation)
+
+    def _read(self, post: Post, account: Account) -> ParsedRequest:
+        if not is_encrypted(post.headers):
+            return parse_request(parse_records(post.body), account, self._clock())
+        records, seal = self._opener.open(post.headers, post.body, account)
+        return parse_request(records, account, self._clock(), str(seal))
 
     # ── One message ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bridge.documents import json_object
+from bridge.encodings import read_exactly
 from bridge.errors import Misconfigured
 from bridge.promotional_hours import PromotionalHours
 
@@ -22,6 +24,8 @@ LOGIN = ("customerId", "email", "password")
 KEYS = ("apiKey", "receiptKey")
 """The fields that open an account to a caller."""
 SHORTEST_KEY = 12  # characters: a shorter key can be guessed
+ENCRYPTION_KEY_BYTES = 32  # AES-256
+LONGEST_VERSION = 100  # characters; CleverTap's are UUIDs
 
 YES, NO = ("true", "yes", "on"), ("false", "no", "off")
 """How a field that switches something says so; JSON's own true and false as well."""
@@ -35,6 +39,7 @@ class Account:
     """One CleverTap account. Its credentials stay out of its `repr`. `country` is an ISO code of two letters.
 
     `require_template`: messages to India need DLT ids. `sandbox`: everything is done but the vendor's call.
+    `encryption_keys` are CleverTap's by their versions, in the secret's order; the newest is added last.
     """
 
     id: str
@@ -51,6 +56,7 @@ class Account:
     promotional_hours: PromotionalHours | None = None
     require_template: bool = False
     sandbox: bool = False
+    encryption_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
@@ -76,6 +82,7 @@ def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
         promotional_hours=_promotional_hours(secret),
         require_template=_is_on(secret, "requireTemplate"),
         sandbox=_is_on(secret, "sandbox"),
+        encryption_keys=_encryption_keys(secret),
     )
 
 
@@ -129,6 +136,34 @@ def _malformed(secret: Mapping[str, str]) -> str | None:
         return "has an authToken that no header can carry"
     if not secret.get("callbackUrl", "http://").startswith(("http://", "https://")):
         return "has no URL in callbackUrl"
+    return _fault_of_encryption_keys(secret)
+
+
+def _encryption_keys(secret: Mapping[str, str]) -> dict[str, bytes]:
+    keys = json_object(secret.get("encryptionKeys", "{}"))
+    return {version: _key(text) for version, text in keys.items()}
+
+
+def _key(text: str) -> bytes:
+    """A key as 32 bytes: as it is, in hex or in base64.
+
+    Raises:
+        ValueError: it is none.
+    """
+    raw = text.strip().encode()
+    return raw if len(raw) == ENCRYPTION_KEY_BYTES else read_exactly(text.strip(), ENCRYPTION_KEY_BYTES)[1]
+
+
+def _fault_of_encryption_keys(secret: Mapping[str, str]) -> str | None:
+    text = secret.get("encryptionKeys", "{}")
+    keys = json_object(text)
+    if not keys and text != "{}":
+        return "has no JSON object {version: key} in encryptionKeys"
+    for place, (version, key) in enumerate(keys.items(), 1):
+        if not (version.isascii() and version.isprintable() and 0 < len(version) <= LONGEST_VERSION):
+            return f"has no version that a header can carry before key {place} of encryptionKeys"
+        if not _is_key(key):
+            return f"has no AES-256 key (32 characters, 64 of hex or 44 of base64) as key {place} of encryptionKeys"
     return None
 
 
@@ -151,6 +186,13 @@ def _promotional_hours(secret: Mapping[str, str]) -> PromotionalHours | None:
 
 def _is_on(secret: Mapping[str, str], name: str) -> bool:
     return secret.get(name, "false").lower() in YES
+
+
+def _is_key(text: Any) -> bool:
+    try:
+        return bool(_key(text))
+    except (ValueError, AttributeError):
+        return False
 
 
 def _country(secret: Mapping[str, str]) -> str:

@@ -81,9 +81,11 @@ class App:
         from bridge.accept import Acceptor
         from bridge.breaker import SINGLE_FAILURES
         from bridge.cancel import Canceller
+        from bridge.clevertap.encryption import Opener
 
         engine = self._engine(1, SINGLE_FAILURES)
-        return Acceptor(engine, Canceller(engine.log), self._chunk_queue(), self._clock)
+        opener = Opener(self.secrets.reload, _decrypt)
+        return Acceptor(engine, Canceller(engine.log), self._chunk_queue(), opener, self._clock)
 
     @cached_property
     def dispatch(self) -> Dispatcher:
@@ -109,7 +111,7 @@ class App:
         from bridge.clevertap.callbacks import Callbacks
         from bridge.report import Reporter
 
-        callbacks = Callbacks(self._transport_factory(), self._clock)
+        callbacks = Callbacks(self._transport_factory(), self._clock, _encrypt)
         return Reporter(self.secrets, callbacks, self._queue(self._settings.report_queue_url), self._clock)
 
     # ── What people do ────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,3 +202,18 @@ class App:
         from bridge.transport import HttpTransport
 
         return self._transport or HttpTransport
+
+
+# ── What only encrypted payloads pay for: each call imports it, if that was not done before ───────────────────────────
+
+
+def _decrypt(key: bytes, iv: bytes, ciphertext: bytes) -> tuple[bytes, bool]:
+    from bridge.aes import decrypt
+
+    return decrypt(key, iv, ciphertext)
+
+
+def _encrypt(key: bytes, iv: bytes, plain: bytes) -> bytes:
+    from bridge.aes import encrypt
+
+    return encrypt(key, iv, plain)

@@ -73,5 +73,6 @@ def not_queued(message: Message, index: int) -> Rejection:
         template_id=message.template_id,
         sender_id=message.sender_id,
         message_type=message.message_type,
+        encryption=message.encryption,
         unsent_claims=message.unsent_claims,
     )

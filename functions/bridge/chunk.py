@@ -31,6 +31,7 @@ _KEYS = {
     "template_id": "templateId",
     "sender_id": "senderId",
     "message_type": "messageType",
+    "encryption": "encryption",
     "unsent_claims": "unsentClaims",
 }
 _RESEND_KEYS = {"by": "by", "at": "at", "status": "status", "claimed_by": "claimedBy", "final_at": "finalAt"}

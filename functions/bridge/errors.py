@@ -3,6 +3,7 @@
 BridgeError
 ├── RequestError           what CleverTap posted is wrong; has an HTTP status
 │   ├── BadRequest         400
+│   │   └── CannotOpen     an encrypted payload
 │   ├── NotAuthenticated   401
 │   └── TooLarge           413
 ├── AccountError           the account's secret cannot be used; its messages wait
@@ -43,6 +44,15 @@ class RequestError(BridgeError):
 
 class BadRequest(RequestError):
     """The request holds no messages that could be read; the text says what is wrong and where."""
+
+
+class CannotOpen(BadRequest):
+    """An encrypted payload cannot be opened. The log says why; the caller, who may be trying out what is in it, learns
+    no more than this.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the encrypted payload cannot be opened")
 
 
 class NotAuthenticated(RequestError):

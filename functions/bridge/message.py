@@ -84,6 +84,7 @@ class Message:
     """One text to one recipient; its key is `(recipient, message_id)`.
 
     `recipient` is E.164 with the plus, `country_code` its country calling code without (`91`).
+    `encryption`, of one that came encrypted, is how (`clevertap.encryption.Seal`): its report goes back likewise.
     `accepted_at` is in epoch seconds. `attempts` counts the attempts made before now.
     `unsent_claims` names claims under which the message was surely not sent: while one of them stands, the message may
     be claimed again. `resend`: it came to an end before, and is sent again on a person's word.
@@ -100,6 +101,7 @@ class Message:
     template_id: str | None = None
     sender_id: str | None = None
     message_type: str | None = None
+    encryption: str | None = None
     attempts: int = 0
     unsent_claims: Sequence[str] = ()
     resend: Resend | None = None
@@ -159,5 +161,6 @@ class Rejection:
     template_id: str | None = None
     sender_id: str | None = None
     message_type: str | None = None
+    encryption: str | None = None
     unsent_claims: Sequence[str] = ()
     """Claims of the same request that may stand in the log, and under which surely nothing was sent."""

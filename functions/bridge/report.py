@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bridge.clevertap.callbacks import MAX_ITEMS, POST_SECONDS, Event, Reaction, event_of
+from bridge.errors import Misconfigured
 from bridge.log.row import Row
 from bridge.log.transitions import FINAL
 from bridge.pending import DELAYED_REPORTS, Pending, put
 from bridge.telemetry import logger
-from bridge.waiting import account_or_none
+from bridge.waiting import account_or_none, note_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,11 +79,12 @@ class Reporter:
 
     def report(self, changes: Sequence[Change], invocation: Invocation) -> list[str]:
         """Post what changes end messages, or queue it for later; the places of those that could not even be queued."""
-        accounts: dict[str, list[tuple[str, Event]]] = defaultdict(list)
+        # What was encrypted in another way has to go in another call.
+        calls: dict[tuple[str, str | None], list[tuple[str, Event]]] = defaultdict(list)
         for place, event in self._events(changes, invocation):
-            accounts[event.account].append((place, event))
+            calls[event.account, event.encryption].append((place, event))
         lost: set[str] = set()
-        for account_id, found in accounts.items():
+        for (account_id, _), found in calls.items():
             for start in range(0, len(found), MAX_ITEMS):
                 group = found[start : start + MAX_ITEMS]
                 pending = Pending.new(account_id, [asdict(event) for _, event in group], self._clock())
@@ -135,7 +137,12 @@ class Reporter:
             # Ended half-way, this invocation would come again with what was already posted.
             return put(self._queue, [pending], self._clock(), invocation.deadline)
         events = _events_of(pending)
-        reply = self._callbacks.post(account.callback_url, events, invocation.deadline)
+        if events[0].encryption and not account.encryption_keys:
+            # What came encrypted does not go back in plain text.
+            error = Misconfigured(f"the secret of account {account.id} has no encryptionKeys")
+            note_unusable(error, account.id, invocation, "reports")
+            return self._later(pending, invocation)
+        reply = self._callbacks.post(account.callback_url, events, invocation.deadline, account.encryption_keys)
         _note(reply, events, invocation)
         return reply.reaction is not Reaction.RETRY or self._later(pending, invocation)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import json
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.account import KEYS, PLACEHOLDER, SHORTEST_KEY, Account, account_of
 from bridge.clevertap.credentials import ACCOUNT_ID
@@ -249,7 +250,7 @@ class Secrets:
 
 def _secret_of(account_id: str, text: str) -> _Secret:
     """A secret from its JSON. Absent and empty fields are left out."""
-    values = {name: str(value).strip() for name, value in json_object(text).items() if value is not None}
+    values = {name: _text(value) for name, value in json_object(text).items() if value is not None}
     fields = {name: value for name, value in values.items() if value}
     try:
         return _Secret(fields, account_of(account_id, fields))
@@ -257,6 +258,10 @@ def _secret_of(account_id: str, text: str) -> _Secret:
         # A caller learns of the fault only with the right key, and a secret that is no JSON object has no key.
         logger.error("account misconfigured: nothing is sent for it", account=account_id, reason=str(error))
         return _Secret(fields, None, str(error))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value).strip()
 
 
 def _matches(secret: Mapping[str, str], claims: Mapping[str, str]) -> bool:

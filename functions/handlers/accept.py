@@ -6,9 +6,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bridge.accept import Post
 from bridge.app import App
 from bridge.clevertap.credentials import read_credentials
-from bridge.errors import BridgeError, Misconfigured, NotAuthenticated, RequestError
+from bridge.errors import BridgeError, CannotOpen, Misconfigured, NotAuthenticated, RequestError
 from bridge.telemetry import logger
 from handlers.entry import lambda_handler
 from handlers.http_api import HttpResponse, body_of, headers_of, response
@@ -27,9 +28,10 @@ def accept(acceptor: Acceptor, secrets: Secrets, event: dict[str, Any], invocati
     started = time.monotonic()
     account, reason = "", None
     try:
-        credentials = read_credentials(headers_of(event))
+        post = Post(headers_of(event), body_of(event))
+        credentials = read_credentials(post.headers)
         account = credentials.account
-        answer = response(*acceptor.accept(body_of(event), secrets.authenticate(credentials), invocation))
+        answer = response(*acceptor.accept(post, secrets.authenticate(credentials), invocation))
     except NotAuthenticated as error:
         # Anybody may name any account: only what a caller of one of ours does is counted by account.
         account = account if secrets.knows(account) else "-"
@@ -37,7 +39,8 @@ def accept(acceptor: Acceptor, secrets: Secrets, event: dict[str, Any], invocati
         return _logged(_refusal(error), reason=str(error))
     except BridgeError as error:
         answer, reason = _refusal(error), str(error)
-        if isinstance(error, Misconfigured):
+        # CleverTap repeats nothing: a key that the secret lacks is lost messages.
+        if isinstance(error, Misconfigured | CannotOpen):
             invocation.metrics.add(account, "AccountMisconfigured")
     invocation.metrics.latencies[account, "AcceptLatency"].append((time.monotonic() - started) * 1_000)
     return _logged(answer, reason=reason, account=account, **invocation.metrics.summary())

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from local.http_server import Answer, Drop, HttpServer, Request, json_answer
+from local.sink.encryption import opened
 from local.sink.rules import faults_of, items_of
 from local.sink.state import REFUSALS, Received, SinkSettings, changed
 
@@ -31,7 +32,8 @@ class Sink(HttpServer):
 
     def reset(self) -> None:
         """Forget what came and every change of settings."""
-        self.settings, self.received = SinkSettings(), Received()
+        self.settings = SinkSettings(encryption_keys=self.settings.encryption_keys)
+        self.received = Received()
 
     def _handle(self, request: Request) -> Answer | Drop:
         match request.method, request.path:
@@ -62,12 +64,19 @@ class Sink(HttpServer):
             return Drop()
         if answer in REFUSALS:
             return json_answer({"status": "fail", "processed": 0, "unprocessed": []}, REFUSALS[answer])
-        items, fault = items_of(request.body)
+        items, fault = self._items(request)
         if fault:
             self.received.invalid.append(fault)
             return json_answer({"status": "fail", "processed": 0, "unprocessed": [], "error": fault}, 400)
         after = self.settings.slow_seconds if answer == "slow" else 0.0
         return self._process(items, after, processes_all=answer != "partial")
+
+    def _items(self, request: Request) -> tuple[list[dict[str, Any]], str]:
+        """The items of a call, or what is wrong with it as a whole."""
+        try:
+            return items_of(opened(request.headers, request.body, self.settings.encryption_keys))
+        except ValueError as error:
+            return [], str(error)
 
     def _next_answer(self) -> str:
         """The answer of this call; each uses up one of the setting's `times`."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.sink.rules import FINAL_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What a setting `answer` may be, with the HTTP status that goes with it.
 REFUSALS = {"fail_400": 400, "error_500": 500, "unavailable_503": 503}
@@ -18,12 +21,14 @@ class SinkSettings:
     """How the sink answers.
 
     `answer`: one of ANSWERS, for the next `times` calls (None: always). "partial" processes every second item and
-    gives the rest back as `unprocessed`; "slow" answers after `slow_seconds`.
+    gives the rest back as `unprocessed`; "slow" answers after `slow_seconds`. `encryption_keys`: CleverTap's by their
+    versions, as a secret has them; with keys what comes in plain text is a fault.
     """
 
     answer: str = "success"
     times: int | None = None
     slow_seconds: float = 30.0
+    encryption_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def changed(settings: SinkSettings, changes: dict[str, Any]) -> SinkSettings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.errors import MaybeSent, NotSent
 from bridge.transport import HttpTransport, Response
+from tests.fakes.encryption import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,10 @@ class FakeCleverTap:
         self.seconds = 0.0
         self.calls: list[tuple[str, list[dict[str, Any]]]] = []
         """(URL, items, each with its `event`) of every call."""
+        self.raw: list[tuple[str, Mapping[str, str], str]] = []
+        """(URL, headers, body) of every call."""
+        self.keys: Mapping[str, bytes] = {}
+        """With which encrypted calls are read."""
         self.bodies: list[Any] = []
         """What was posted, as JSON, by every call."""
         self.taken: list[dict[str, Any]] = []
@@ -55,9 +60,10 @@ class FakeCleverTap:
         self.servers.append(base_url)
         return _Transport(base_url, connections, clock, self)
 
-    def take(self, url: str, body: str | bytes) -> Response:
+    def take(self, url: str, headers: Mapping[str, str], body: str) -> Response:
         """One call."""
-        posted = json.loads(body)
+        self.raw.append((url, headers, body))
+        posted = opened(headers, body, self.keys) if "x-aes-iv" in headers else json.loads(body)
         items = [{**item, "event": call["event"]} for call in posted for item in call["data"]]
         self.calls.append((url, items))
         self.bodies.append(posted)
@@ -89,13 +95,14 @@ class _Transport(HttpTransport):
     ) -> Response:
         assert (method, permit) == ("POST", None)
         assert headers["content-type"] == "application/json"
+        assert isinstance(body, str)
         assert body
         allowed = deadline.remaining()
         self.clevertap.allowed.append(allowed)
         self.clevertap.sleep(min(self.clevertap.seconds, allowed))
         if self.clevertap.seconds > allowed:
             raise MaybeSent("no answer in time")
-        return self.clevertap.take(self.base_url + path, body)
+        return self.clevertap.take(self.base_url + path, headers, body)
 
 
 # The documentation, copied out.

@@ -1,6 +1,9 @@
 """`make run`: everything comes up, says what it does, and leaves nothing behind."""
 
+import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +15,8 @@ import pytest
 import urllib3
 
 from local.ports import free_port, is_free
+from tests import documents
+from tests.documents import ROOT
 
 TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
 ACCOUNT = {
@@ -121,6 +126,31 @@ def test_the_request_of_clevertaps_message_central_page_is_sent_and_shown(run):
     assert "+9198*****210" in running.output
     assert "919876543210" not in running.output.partition("An outage")[2]
     assert "1 messages: " in running.output
+
+
+@pytest.mark.skipif(
+    not (shutil.which("openssl") and shutil.which("curl")), reason="what the document types is not there"
+)
+def test_what_the_document_encrypts_with_openssl_is_sent_and_its_report_comes_back_encrypted(run):
+    section = documents.section((ROOT / "docs/clevertap.md").read_text(), "Encrypted payloads")
+    start, post = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    post = post.partition("sleep")[0]
+    running = run(ENCRYPTION_KEYS=re.fullmatch(r"ENCRYPTION_KEYS='(.*)' make run\n", start)[1])
+    running.wait_for("An outage")
+
+    answers = [
+        json.loads(subprocess.run(["bash", "-c", script], capture_output=True, check=True, timeout=TIMEOUT).stdout)
+        for script in (
+            post.replace("http://127.0.0.1:3000", running.url("PORT")),
+            post.replace("http://127.0.0.1:3000", running.url("PORT")).replace("1e1f", "1e20", 1).replace("-1", "-2"),
+        )
+    ]
+
+    assert [(one["status"], one.get("messageId")) for one in answers] == [("sent", "encrypted-1"), ("error", None)]
+    [event] = eventually(lambda: http.request("GET", f"{running.url('SINK_PORT')}/_sink/events").json())
+    assert event["meta"] == "encrypted-1"
+    counts = http.request("GET", f"{running.url('SINK_PORT')}/_sink/counts").json()
+    assert counts["faults"] == [], "a callback in plain text would be one"
 
 
 def test_a_batch_is_sent_received_and_reported(run):

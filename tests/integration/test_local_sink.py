@@ -1,9 +1,12 @@
 """The callback sink takes what CleverTap would take, and nothing else."""
 
+import json
+
 import pytest
 import urllib3
 
 from local.sink import Sink
+from tests.fakes.encryption import KEYS, sealed
 
 http = urllib3.PoolManager(retries=False, timeout=30)
 
@@ -101,3 +104,24 @@ def test_two_final_events_for_a_message_show_as_a_duplicate(clevertap):
 def test_a_setting_that_does_not_exist_is_refused(clevertap):
     assert http.request("POST", f"{clevertap.url}/_sink/settings", json={"answer": "perhaps"}).status == 400
     assert http.request("POST", f"{clevertap.url}/_sink/settings", json={"colour": "red"}).status == 400
+
+
+def test_with_keys_a_callback_has_to_be_encrypted_with_one_of_them(clevertap):
+    clevertap.change(encryption_keys=KEYS)
+    headers, body = sealed(call("delivered", DELIVERED))
+    _, damaged = sealed(call("delivered", DELIVERED), bytes(32))
+
+    answers = [
+        http.request("POST", clevertap.callback_url, headers=given, body=text).status
+        for given, text in [
+            (headers, body),
+            ({}, json.dumps(call("delivered", DELIVERED))),
+            (headers | {"X-AES-KEY-VERSION": "unknown"}, body),
+            (headers, damaged),
+            (headers, "[]"),
+        ]
+    ]
+
+    assert answers == [200, 400, 400, 400, 400]
+    assert clevertap.received.invalid[:2] == ["not encrypted", "no key of this version"]
+    assert len(clevertap.received.events) == 1

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.aes import encrypt
 from bridge.clevertap.requests import MAX_BODY_BYTES, MAX_FORM_BYTES, MAX_VALUES
+from bridge.encodings import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,8 @@ import json, pathlib, re, sys
 from bridge.account import Account
 from bridge.aws import Aws
 from bridge.clevertap.requests import parse_records, parse_request
+from bridge.app import _decrypt
+from bridge.clevertap.encryption import Opener
 from bridge.errors import RequestError
 from bridge.secrets import Secrets
 
@@ -34,8 +38,13 @@ parts = aws.sqs(), aws.dynamodb(32), Secrets("bridge", aws.secrets_manager(), No
 raw = pathlib.Path(sys.argv[1]).read_bytes()
 event = json.loads(raw)
 body = event["body"].encode()
+account = Account("A", "C", "E", "P", encryption_keys={"v": bytes(32)})
 try:
-    parsed = parse_request(parse_records(body), Account("A", "C", "E", "P"), 0.0)
+    if "headers" in event:
+        records, _ = Opener(lambda _: account, _decrypt).open(event["headers"], body, account)
+    else:
+        records = parse_records(body)
+    parsed = parse_request(records, account, 0.0)
     found = f"{len(parsed.messages)} messages, {len(parsed.rejections)} rejections"
 except RequestError as error:
     found = f"{error.status}: {error}"
@@ -103,13 +112,45 @@ BODIES: dict[str, Callable[[], str]] = {
 }
 
 
+def encrypted(plain: str, encoding: Encoding) -> str:
+    """As much of a plain body as fits when it is encrypted, by the key and the IV of zeros."""
+    room = (MAX_BODY_BYTES - 50) // (2 if encoding is Encoding.HEX else 4) * (1 if encoding is Encoding.HEX else 3)
+    ciphertext = encrypt(bytes(32), bytes(16), plain.encode()[: room - 32])
+    return json.dumps({"ciphertext": encoding.write(ciphertext)})
+
+
+SEALED: dict[str, Callable[[], str]] = {
+    "1,000 messages": lambda: encrypted(
+        records('{"to":"+919876500001","text":"' + "\\u0905" * 500 + '"}'), Encoding.BASE64
+    ),
+    "keys": lambda: encrypted("{" + keys(90_000, "\U0001f600key", '"value"') + ',"m":[{}]}', Encoding.BASE64),
+    "tiny records": lambda: encrypted(filled("[{}", ",{}", "]"), Encoding.BASE64),
+    "escaped emoji, in hex": lambda: encrypted(filled('{"to":"1","text":"', "\\ud83d\\ude00", '"}'), Encoding.HEX),
+    "deep arrays": lambda: encrypted(filled("", "["), Encoding.BASE64),
+    "broken lines": lambda: filled('{"ciphertext":"', "A\\n", '"}'),
+    "no ciphertext": BODIES["95,000 keys beside the array"],
+}
+
+
 @pytest.mark.fault("body-hostile")
 @pytest.mark.parametrize("name", BODIES)
 def test_no_body_makes_accept_large(tmp_path: Path, request: pytest.FixtureRequest, name: str):
     body = BODIES[name]()
     assert len(body.encode()) <= MAX_BODY_BYTES
-    event = tmp_path / "event.json"
-    event.write_text(json.dumps({"body": body}, ensure_ascii=False))
+    check_memory(tmp_path / "event.json", {"body": body}, request)
+
+
+@pytest.mark.fault("body-hostile")
+@pytest.mark.parametrize("name", SEALED)
+def test_no_encrypted_body_makes_accept_large(tmp_path: Path, request: pytest.FixtureRequest, name: str):
+    body = SEALED[name]()
+    assert len(body.encode()) <= MAX_BODY_BYTES
+    headers = {"x-aes-iv": "0" * 32, "x-aes-key-version": "v"}
+    check_memory(tmp_path / "event.json", {"body": body, "headers": headers}, request)
+
+
+def check_memory(event: Path, content: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    event.write_text(json.dumps(content, ensure_ascii=False))
 
     done = subprocess.run(
         [sys.executable, "-c", ACCEPT, event],
@@ -122,5 +163,5 @@ def test_no_body_makes_accept_large(tmp_path: Path, request: pytest.FixtureReque
     )
 
     assert done.returncode == 0, done.stderr[-2_000:]
-    seen = json.loads(done.stdout)
+    seen = json.loads(done.stdout.splitlines()[-1])  # after what was logged
     assert seen["megabytes"] < MOST_MEGABYTES, seen

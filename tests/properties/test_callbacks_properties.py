@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.aes import encrypt
 from bridge.clevertap.callbacks import Callbacks, Event, Reaction, payload
 from tests.fakes.clevertap import FakeCleverTap, answer, judge
 from tests.fakes.clock import Clock
@@ -39,6 +40,6 @@ def test_no_answer_is_too_strange(body: bytes):
     strange = FakeCleverTap()
     strange.default = answer(200, body)
 
-    reply = Callbacks(strange.transport, Clock()).post(URL, [DELIVERED], Clock().deadline(60))
+    reply = Callbacks(strange.transport, Clock(), encrypt).post(URL, [DELIVERED], Clock().deadline(60))
 
     assert reply.reaction is Reaction.ACCEPTED

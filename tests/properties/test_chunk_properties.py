@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.chunk import MAX_MESSAGES, Chunk, decode, encode
@@ -36,6 +36,7 @@ any_message = st.builds(
     template_id=st.none() | words.filter(bool),
     sender_id=st.none() | words.filter(bool),
     message_type=st.none() | words.filter(bool),
+    encryption=st.none() | words.filter(bool),
     message_id=words.filter(bool),
     unsent_claims=st.lists(st.text("abc/", min_size=1), max_size=3).map(tuple),
 )
@@ -45,6 +46,7 @@ any_row = st.builds(
     status=st.sampled_from(["sent", "rejected", "retrying", "unknown"]),
     text=st.none() | words,
     reason=st.none() | words,
+    encryption=st.none() | words,
     attempts=st.integers(0, 99),
     report=st.booleans(),
 )
@@ -69,6 +71,7 @@ def test_what_was_encoded_is_decoded(messages: list[Message], outcomes: list[Row
     assert list(part.messages) == messages
 
 
+@settings(deadline=None)  # 250 of the longest texts take as long as the machine lets them
 @given(st.integers(0, 250), st.sampled_from(["a" * 10, "अ" * 536, "\f" * 600, "\x01" * 536, "\uffff\ufffe" * 200]))
 def test_no_body_is_over_the_limits_and_none_is_missing(count: int, text: str):
     messages = [message(n, text=text, message_id="\x02" * 500 + str(n)) for n in range(count)]

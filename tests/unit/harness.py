@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bridge.accept import Post
 from bridge.app import App
 from bridge.chunk import Chunk, decode
 from bridge.invocation import Invocation
@@ -94,8 +95,8 @@ class Bridge(Fakes):
 
     def post(self, records: Any, **changes: Any) -> Answer:
         """What CleverTap is told of records, for an account with these changes."""
-        body, invocation = json.dumps(records).encode(), self.invocation(ACCEPT_SECONDS, "request")
-        return self.acceptor.accept(body, account(**changes), invocation)
+        post, invocation = Post({}, json.dumps(records).encode()), self.invocation(ACCEPT_SECONDS, "request")
+        return self.acceptor.accept(post, account(**changes), invocation)
 
     def counts(self) -> dict[str, int]:
         """What was counted, without the zeros."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.aes import encrypt
 from bridge.clevertap.callbacks import MAX_SERVERS, Callbacks, Event, Reaction, Reply, event_of, payload
 from bridge.clevertap.codes import CODES as BRIDGE_CODES
 from bridge.message import Failure
@@ -103,7 +104,7 @@ def clevertap() -> FakeCleverTap:
 
 @pytest.fixture
 def callbacks(clevertap: FakeCleverTap) -> Callbacks:
-    return Callbacks(clevertap.transport, Clock())
+    return Callbacks(clevertap.transport, Clock(), encrypt)
 
 
 def post(callbacks: Callbacks, url: str = URL) -> Reply:

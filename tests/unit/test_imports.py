@@ -101,6 +101,52 @@ def cost_ms(module: str, known: set[str]) -> float:
     return min(float(run(COST, module, *others)) for _ in range(3))
 
 
+# Prints after each payload, plain and then encrypted, what is there of `cryptography`: for accept, and for report.
+PAYLOADS = """
+import sys
+sys.path[:0] = [sys.argv[1], sys.argv[2]]
+from bridge.report import Change
+from bridge.transport import Response
+from tests.fakes.log import row
+from tests.fakes.values import ACCOUNT_ID, secret
+from tests.unit.harness import KEY_HEADERS, Fakes, Handlers
+from bridge.invocation import Invocation
+from bridge.telemetry import InvocationMetrics
+
+class Transport:
+    def __init__(self, *_arguments): pass
+    def request(self, *_arguments, **_options): return Response(200, b"{}")
+
+def told(what):
+    print(what, sorted({name.partition(".")[0] for name in sys.modules} & {"cryptography", "_cffi_backend"}))
+
+def report(encryption):
+    new = row(1, "delivered", final_at="2023-11-14T22:13:21.500Z", encryption=encryption).to_item()
+    reporter.report([Change("1", {}, new)], Invocation("id", fakes.clock.deadline(60), InvocationMetrics()))
+
+handlers, fakes = Handlers(), Fakes()
+for one in (handlers, fakes):
+    one.secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(encryptionKeys={"v": "0" * 64})
+reporter = fakes.app(transport=Transport).report
+handlers.post({"to": "+919876500001", "text": "x"})
+report(None)
+told("plain:")
+if sys.argv[3] == "accept":
+    handlers.post({"ciphertext": "0" * 64}, KEY_HEADERS | {"x-aes-iv": "0" * 32, "x-aes-key-version": "v"})
+else:
+    report("hex/hex/v")
+told("encrypted:")
+"""
+
+
+@pytest.mark.parametrize("function", ["accept", "report"])
+def test_only_encrypted_payloads_import_what_encrypts(function: str):
+    printed = run(PAYLOADS, str(FUNCTIONS.parent), function)
+
+    told = [line for line in printed.splitlines() if line.startswith(("plain:", "encrypted:"))]
+    assert told == ["plain: []", "encrypted: ['_cffi_backend', 'cryptography']"]
+
+
 @pytest.mark.parametrize("function", IMPORTS)
 def test_a_function_imports_nothing_that_is_not_listed(function: str):
     new = imported(function) - IMPORTS[function]

@@ -211,8 +211,8 @@ def test_what_holds_no_records_is_one_clear_error(body: bytes):
     assert refused(body)
 
 
-def test_an_encrypted_payload_says_what_to_do():
-    assert "switch encryption off" in refused({"ciphertext": "abc"})
+def test_an_encrypted_payload_whose_headers_do_not_say_so_has_the_answer_of_all_that_cannot_be_opened():
+    assert refused({"ciphertext": "abc"}) == "the encrypted payload cannot be opened"
 
 
 def test_the_place_of_a_json_error_is_told_and_nothing_of_the_body():

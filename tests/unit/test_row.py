@@ -47,7 +47,17 @@ def test_an_item_has_the_tables_names_and_types_and_no_attribute_for_what_is_not
 def test_all_attributes_of_the_table():
     texts = [
         *("recipient", "messageId", "account", "acceptedAt", "text", "campaignId", "senderId", "templateId"),
-        *("messageType", "claimedAt", "claimedBy", "sentAt", "finalAt", "verificationId", "code", "reason"),
+        *(
+            "messageType",
+            "encryption",
+            "claimedAt",
+            "claimedBy",
+            "sentAt",
+            "finalAt",
+            "verificationId",
+            "code",
+            "reason",
+        ),
     ]
     others = {"status": "sent", "attempts": 1, "report": False, "expiresAt": 1, "segments": 1}
 

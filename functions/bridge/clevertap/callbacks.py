@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge import times
 from bridge.clevertap.codes import CODES
+from bridge.clevertap.seal import BLOCK_BYTES, Seal, encrypted
 from bridge.documents import json_object
 from bridge.errors import TransportFailure
 from bridge.message import Failure, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from bridge.clevertap.seal import Encrypt
     from bridge.log.row import Row
     from bridge.times import Deadline
     from bridge.transport import HttpTransport
@@ -51,6 +55,8 @@ class Event:
     code: str | None = None
     worker: str = ""
     """The request id of who sent it, for the log line."""
+    encryption: str | None = None
+    """How its message came, if that was encrypted: `str` of a `Seal`."""
 
 
 class Reaction(Enum):
@@ -75,6 +81,9 @@ class Reply:
 def event_of(row: Row, now: float) -> Event:
     """The event for a row with a final status. `now` stands in for a time of its end that cannot be read: a person may
     have set the status by hand.
+
+    Raises:
+        ValueError: nobody can tell how the message was encrypted.
     """
     delivered = row.status is Status.DELIVERED
     return Event(
@@ -84,6 +93,7 @@ def event_of(row: Row, now: float) -> Event:
         description=DELIVERED_TEXT if delivered else (row.reason or "not sent")[:MAX_DESCRIPTION],
         code=None if delivered else row.code or CODES[Failure.REFUSED],
         worker=(row.claimed_by or "").partition("/")[0],
+        encryption=str(Seal.parse(row.encryption)) if row.encryption else None,
     )
 
 
@@ -110,17 +120,26 @@ class Callbacks:
     """Posts events to CleverTap."""
 
     def __init__(
-        self, transport: Callable[[str, int, Callable[[], float]], HttpTransport], clock: Callable[[], float]
+        self,
+        transport: Callable[[str, int, Callable[[], float]], HttpTransport],
+        clock: Callable[[], float],
+        encrypt: Encrypt,
     ) -> None:
         """`transport` makes the connections to one server, as `HttpTransport` does; `clock` gives epoch seconds."""
         self._transport = transport
         self._clock = clock
+        self._encrypt = encrypt
         self._servers: dict[str, HttpTransport] = {}
 
-    def post(self, url: str, events: Sequence[Event], deadline: Deadline) -> Reply:
-        """Post at most 100 events; over after 10 s, and by the deadline. Never raises for what CleverTap does."""
-        body = json.dumps(payload(events))
-        headers = {"content-type": "application/json"}
+    def post(
+        self, url: str, events: Sequence[Event], deadline: Deadline, keys: Mapping[str, bytes] = MappingProxyType({})
+    ) -> Reply:
+        """Post at most 100 events; over after 10 s, and by the deadline. Never raises for what CleverTap does.
+
+        Events whose messages came encrypted go back likewise: all of one call with the same `encryption`, and with one
+        of the account's `keys`.
+        """
+        headers, body = self._written(events, keys)
         try:
             server, path = _split(url)
             answer = self._server(server).request("POST", path, headers, _within(POST_SECONDS, deadline), body=body)
@@ -129,6 +148,15 @@ class Callbacks:
         except ValueError:  # no URL of a server
             return Reply(Reaction.RETRY, refused=len(events))
         return _reply(answer.status, answer.body, len(events))
+
+    def _written(self, events: Sequence[Event], keys: Mapping[str, bytes]) -> tuple[Mapping[str, str], str]:
+        """The headers and the body of a call."""
+        headers, body = {"content-type": "application/json"}, json.dumps(payload(events))
+        if not events[0].encryption:
+            return headers, body
+        iv = os.urandom(BLOCK_BYTES)
+        more, body = encrypted(body, Seal.parse(events[0].encryption), keys, iv, self._encrypt)
+        return {**headers, **more}, body
 
     def _server(self, base_url: str) -> HttpTransport:
         found = self._servers.pop(base_url, None) or self._transport(base_url, CONNECTIONS, self._clock)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from bridge.documents import writable
-from bridge.errors import BadRequest, TooLarge
+from bridge.errors import BadRequest, CannotOpen, TooLarge
 from bridge.message import OWN_ID_PREFIX, Failure, Message, Rejection
 from bridge.phone import Number, read_number
 from bridge.promotional_hours import INDIA
@@ -75,27 +75,50 @@ class ParsedRequest:
         return len(self.messages) + len(self.rejections) == 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What all messages of a request have in common."""
+
+    account: Account
+    accepted_at: float
+    encryption: str | None
+
+
 def parse_records(body: bytes) -> list[Record | None]:
     """The 1 to 1,000 records of a request's body.
 
     Raises:
         TooLarge: the body cannot be one of CleverTap's.
-        BadRequest: it is neither JSON nor a form, or holds no records, or too many, or is encrypted.
+        BadRequest: it is neither JSON nor a form, or holds no records, or too many.
+        CannotOpen: it is encrypted, and its headers do not say how.
+    """
+    return _records(read_document(body))
+
+
+def read_document(body: bytes) -> Any:
+    """The JSON or the form that a body is; numbers in it are texts.
+
+    Raises:
+        TooLarge: the body cannot be one of CleverTap's.
+        BadRequest: it is neither.
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES} are read")
     body = body.removeprefix(_BOM).strip()
-    return _records(_json(body) if body.startswith((b"{", b"[")) else _form(body))
+    return _json(body) if body.startswith((b"{", b"[")) else _form(body)
 
 
-def parse_request(records: Sequence[Record | None], account: Account, now: float) -> ParsedRequest:
+def parse_request(
+    records: Sequence[Record | None], account: Account, now: float, encryption: str | None = None
+) -> ParsedRequest:
     """Every record as a message or a rejection; `now` in epoch seconds becomes `accepted_at`."""
+    source = _Source(account, now, encryption)
     parsed = ParsedRequest()
     for place, record in enumerate(records):
         try:
-            parsed.messages[place] = _message(record, account, now)
+            parsed.messages[place] = _message(record, source)
         except InvalidRecord as invalid:
-            parsed.rejections.append(_rejection(place, record or {}, account, invalid, now))
+            parsed.rejections.append(_rejection(place, record or {}, source, invalid))
     return parsed
 
 
@@ -155,7 +178,7 @@ def _records(document: Any) -> list[Record | None]:
     if isinstance(document, list):
         return _all_given(document, {})
     if "ciphertext" in document:
-        raise BadRequest("the payload is encrypted: switch encryption off in CleverTap's provider settings")
+        raise CannotOpen
     arrays = [key for key, value in document.items() if _holds_records(value)]
     if len(arrays) > 1:
         raise BadRequest(f"{len(arrays)} arrays of records in one request; one is taken")
@@ -190,24 +213,29 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
-def _message(record: Record | None, account: Account, now: float) -> Message:
+def _message(record: Record | None, source: _Source) -> Message:
     if record is None:
         raise InvalidRecord(Failure.INVALID_RECORD, "the record is no JSON object")
-    number = _number(record, account.country)
+    number = _number(record, source.account.country)
     template_id = _field(record, "templateId")
-    if account.require_template and number.country_code == INDIA and not _TEMPLATE_ID.fullmatch(template_id or ""):
+    if (
+        source.account.require_template
+        and number.country_code == INDIA
+        and not _TEMPLATE_ID.fullmatch(template_id or "")
+    ):
         raise InvalidRecord(Failure.NO_TEMPLATE, "an Indian number needs a templateId of 19 digits")
     text = _field(record, "text", most_bytes=4 * MAX_CHARACTERS)
     if text is None:
         raise InvalidRecord(Failure.INVALID_RECORD, "text is empty")
     return Message(
-        account=account.id,
+        account=source.account.id,
         recipient=number.e164,
         country_code=number.country_code,
         message_id=_field(record, "messageId") or own_id(),
         text=text,
         segments=_segments(text),
-        accepted_at=now,
+        accepted_at=source.accepted_at,
+        encryption=source.encryption,
         campaign_id=_field(record, "campaignId"),
         template_id=template_id,
         sender_id=_field(record, "senderId"),
@@ -252,15 +280,16 @@ def _field(
     return value
 
 
-def _rejection(place: int, record: Record, account: Account, invalid: InvalidRecord, now: float) -> Rejection:
+def _rejection(place: int, record: Record, source: _Source, invalid: InvalidRecord) -> Rejection:
     """The rejection, with what the record has as far as it can stand in the log."""
     return Rejection(
         index=place,
-        recipient=_recipient(record, account.country),
+        recipient=_recipient(record, source.account.country),
         message_id=_field_or_none(record, "messageId") or own_id(),
         failure=invalid.failure,
         reason=invalid.reason,
-        accepted_at=now,
+        accepted_at=source.accepted_at,
+        encryption=source.encryption,
         text=_beginning(record.get("text"), MAX_CHARACTERS),
         campaign_id=_field_or_none(record, "campaignId"),
     )

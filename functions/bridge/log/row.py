@@ -22,6 +22,7 @@ class Row:
     `expires_at` is in epoch seconds, as DynamoDB's time to live wants it. `attempts` counts the one under way.
     `report`: CleverTap is still to be told how the message ended. `code` is CleverTap's (`clevertap/codes.py`).
     `resent_by`, `resent_at`: who had it sent again after an end that it came to before, and when.
+    `encryption` says how a message came that came encrypted (`clevertap/encryption.py`).
     """
 
     recipient: str
@@ -38,6 +39,7 @@ class Row:
     sender_id: str | None = None
     template_id: str | None = None
     message_type: str | None = None
+    encryption: str | None = None
     claimed_at: str | None = None
     claimed_by: str | None = None
     sent_at: str | None = None

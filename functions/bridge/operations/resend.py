@@ -168,5 +168,6 @@ def _message(row: Row, by: str, now: float) -> Message:
         template_id=row.template_id,
         sender_id=row.sender_id,
         message_type=row.message_type,
+        encryption=row.encryption,
         resend=Resend(by, times.iso(now), row.status, row.claimed_by, row.final_at),
     )

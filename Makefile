@@ -97,6 +97,8 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	  --no-header --no-annotate --generate-hashes -q -o requirements-dev.txt
 	uv pip compile tests/bench/requirements.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o tests/bench/requirements.txt
+	cd tests/bench/bare && uv pip compile requirements.in --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
 	cd tests/e2e && for tool in sam checkov; do uv pip compile $$tool.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done
 

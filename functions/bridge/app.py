@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.accept import Acceptor
+    from bridge.aws_clients import Sqs
     from bridge.campaigns.control import Controls
     from bridge.chunk import ChunkQueue
     from bridge.dispatch import Dispatcher
+    from bridge.dynamodb import DynamoDB
     from bridge.engine import Engine
     from bridge.log.log import Log
     from bridge.log.reader import Reader
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from bridge.transport import HttpTransport
 
     Transport = Callable[[str, int, Callable[[], float]], HttpTransport]
-
-LOG_THREADS = 16  # that write or read rows one by one; at 5 ms each, 1,000 take a third of a second
 
 
 class App:
@@ -103,7 +103,7 @@ class App:
         from bridge.receive import Receiver
 
         parked, kept = map(self._queue, (self._settings.receipt_queue_url, self._settings.unrecognised_queue_url))
-        return Receiver(self.secrets, self._log(LOG_THREADS), parked, kept, self._clock)
+        return Receiver(self.secrets, self._log(), parked, kept, self._clock)
 
     @cached_property
     def report(self) -> Reporter:
@@ -136,7 +136,7 @@ class App:
         from bridge.campaigns.control import Controls
         from bridge.campaigns.table import CampaignTable
 
-        return Controls(CampaignTable(self._settings.campaign_table, self._aws.dynamodb(1)), self._clock)
+        return Controls(CampaignTable(self._settings.campaign_table, self._dynamodb), self._clock)
 
     # ── What they are made of ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,6 +145,14 @@ class App:
         """The accounts of this stack."""
         return Secrets(self._settings.stack, self._aws.secrets_manager(), self._clock)
 
+    @cached_property
+    def _dynamodb(self) -> DynamoDB:
+        return self._aws.dynamodb()
+
+    @cached_property
+    def _sqs(self) -> Sqs:
+        return self._aws.sqs()
+
     def _engine(self, concurrency: int, failures: int) -> Engine:
         from bridge.campaigns.shared_breaker import SharedBreaker
         from bridge.campaigns.table import CampaignTable
@@ -152,9 +160,9 @@ class App:
         from bridge.send import Sender
         from bridge.steering import Steering
 
-        log, vendor = self._log(max(concurrency, LOG_THREADS)), self.vendor(concurrency)
+        log, vendor = self._log(), self.vendor(concurrency)
         sender = Sender(log, vendor, self._settings.worker_lifetime, self._clock)
-        table = CampaignTable(self._settings.campaign_table, self._aws.dynamodb(1))
+        table = CampaignTable(self._settings.campaign_table, self._dynamodb)
         shared, steering = SharedBreaker(table), Steering(table, self._clock)
         options: Any = {"concurrency": concurrency, "failures": failures, "clock": self._clock}
         return Engine(sender, vendor, log, shared, steering, **options)
@@ -172,12 +180,12 @@ class App:
 
         return outcome(message)
 
-    def _log(self, threads: int) -> Log:
+    def _log(self) -> Log:
         from bridge.log.log import Log
 
         return Log(
             self._settings.log_table,
-            self._aws.dynamodb(threads),
+            self._dynamodb,
             retention_days=self._settings.retention_days,
             store_text=self._settings.store_text,
             clock=self._clock,
@@ -187,7 +195,7 @@ class App:
     def _reader(self) -> Reader:
         from bridge.log.reader import Reader
 
-        return Reader(self._settings.log_table, self._aws.dynamodb(1), self._sleep)
+        return Reader(self._settings.log_table, self._dynamodb, self._sleep)
 
     def _chunk_queue(self) -> ChunkQueue:
         from bridge.chunk import ChunkQueue, Lane
@@ -196,7 +204,7 @@ class App:
         return ChunkQueue({lane: self._queue(url) for lane, url in urls.items()})
 
     def _queue(self, url: str) -> Queue:
-        return Queue(url, self._aws.sqs(), self._sleep)
+        return Queue(url, self._sqs, self._sleep)
 
     def _transport_factory(self) -> Transport:
         from bridge.transport import HttpTransport

@@ -15,6 +15,10 @@ BridgeError
 ├── AlreadyClaimed         the log holds the message already
 ├── ConditionFailed        another worker changed a campaign's item, or an account's, meanwhile
 ├── RowGone                a row was to be changed that is no more there
+├── AwsError               a call of AWS brought no answer, or an error
+│   ├── AwsRefused         AWS answered with an error
+│   ├── AwsUnreached       there was no connection: surely nothing was done
+│   └── AwsSilent          no whole answer came: perhaps it was done
 ├── TransportFailure       an HTTP request brought no response
 │   ├── NotSent            surely nothing was written
 │   └── MaybeSent          the request was written, at least in part
@@ -121,6 +125,34 @@ class ConditionFailed(BridgeError):
 
 class RowGone(BridgeError):
     """A row was to be written over, and it is no more there: its message was forgotten."""
+
+
+class AwsError(BridgeError):
+    """A call of AWS brought no answer, or an error. `code` says which: AWS's own word, or what happened on the way.
+
+    Nothing else is in its text: AWS quotes what it was sent, and that holds numbers and texts.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class AwsRefused(AwsError):
+    """AWS answered with an error: its HTTP status, and its document with all that the error tells."""
+
+    def __init__(self, code: str, status: int, document: Mapping[str, Any]) -> None:
+        super().__init__(code)
+        self.status = status
+        self.document = document
+
+
+class AwsUnreached(AwsError):
+    """There was no connection, or nobody to sign the request: surely nothing was done."""
+
+
+class AwsSilent(AwsError):
+    """No whole answer came: the call may have been carried out."""
 
 
 class TransportFailure(BridgeError):

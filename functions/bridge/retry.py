@@ -6,23 +6,13 @@ import random
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ProxyConnectionError,
-)
-
-from bridge.aws import CALL_SECONDS
+from bridge.aws_api.route import CALL_SECONDS
+from bridge.errors import AwsError, AwsRefused, AwsSilent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bridge.times import Deadline
-
-AwsError = (ClientError, BotoCoreError)
-"""Everything that a call of AWS may raise."""
 
 # Answers that say that nothing was done, and that later something will be.
 THROTTLED = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"})
@@ -40,22 +30,20 @@ def tries(pauses: Sequence[float], deadline: Deadline, sleep: Callable[[float], 
         yield
 
 
-def error_code(error: ClientError | BotoCoreError) -> str:
-    """What went wrong, in a word: AWS's error code, or the kind of failure on the way to it."""
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+def error_code(error: AwsError) -> str:
+    """AWS's error code, or what happened on the way to it."""
+    return error.code
 
 
-def passing(error: ClientError | BotoCoreError) -> bool:
+def passing(error: AwsError) -> bool:
     """Whether the same call may do better in a moment."""
-    return not isinstance(error, ClientError) or error_code(error) in THROTTLED or _broken(error)
+    return not isinstance(error, AwsRefused) or error.code in THROTTLED or _broken(error)
 
 
-def perhaps_done(error: ClientError | BotoCoreError) -> bool:
+def perhaps_done(error: AwsError) -> bool:
     """Whether a call that failed like this may have been carried out."""
-    if isinstance(error, ClientError):
-        return _broken(error)
-    return not isinstance(error, EndpointConnectionError | ConnectTimeoutError | ProxyConnectionError)
+    return isinstance(error, AwsSilent) or (isinstance(error, AwsRefused) and _broken(error))
 
 
-def _broken(error: ClientError) -> bool:
-    return error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+def _broken(error: AwsRefused) -> bool:
+    return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from bridge.account import KEYS, PLACEHOLDER, SHORTEST_KEY, Account, account_of
 from bridge.clevertap.credentials import ACCOUNT_ID
 from bridge.documents import json_object
-from bridge.errors import AccountUnavailable, Misconfigured, NotAuthenticated, UnknownAccount
-from bridge.retry import AwsError, error_code, passing
+from bridge.errors import AccountUnavailable, AwsError, Misconfigured, NotAuthenticated, UnknownAccount
+from bridge.retry import passing
 from bridge.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from botocore.exceptions import BotoCoreError, ClientError
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-
+    from bridge.aws_clients import SecretsManager
     from bridge.clevertap.credentials import Credentials
     from bridge.errors import AccountError
 
@@ -115,7 +113,7 @@ class _Record:
 class Secrets:
     """Reads accounts' secrets, keeps each for 5 minutes, and tells who may call. Thread-safe."""
 
-    def __init__(self, stack: str, client: SecretsManagerClient, clock: Callable[[], float]) -> None:
+    def __init__(self, stack: str, client: SecretsManager, clock: Callable[[], float]) -> None:
         """`stack` begins the secrets' names; `clock` gives epoch seconds."""
         self._stack = stack
         self._client = client
@@ -231,8 +229,8 @@ class Secrets:
             record.known = _Known(_State.FOUND, secret, now, now + CACHE_SECONDS)
 
     @staticmethod
-    def _note_failure(record: _Record, error: ClientError | BotoCoreError, now: float) -> None:
-        code = error_code(error)
+    def _note_failure(record: _Record, error: AwsError, now: float) -> None:
+        code = error.code
         if code in _GONE:
             record.known = _Known(_State.UNKNOWN, next_read=now + UNKNOWN_SECONDS)
         else:

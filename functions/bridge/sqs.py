@@ -7,14 +7,13 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from bridge.aws import CALL_SECONDS
-from bridge.retry import AwsError, perhaps_done, tries
+from bridge.errors import AwsError
+from bridge.retry import perhaps_done, tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
+    from bridge.aws_clients import Sqs
     from bridge.times import Deadline
 
 MAX_BYTES = 256_000  # of one body, and of one SendMessageBatch together
@@ -46,7 +45,7 @@ class Queued(Enum):
 class Queue:
     """Writes to one queue."""
 
-    def __init__(self, url: str, client: SQSClient, sleep: Callable[[float], None]) -> None:
+    def __init__(self, url: str, client: Sqs, sleep: Callable[[float], None]) -> None:
         """`client` must not retry by itself."""
         self._url = url
         self._client = client
@@ -71,7 +70,7 @@ class Queue:
         return results
 
     def _send_batch(self, bodies: Sequence[Body]) -> list[Queued]:
-        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+        entries = [
             {
                 "Id": str(index),
                 "MessageBody": body.text,

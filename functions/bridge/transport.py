@@ -15,10 +15,8 @@ import http.client
 import io
 import logging
 import socket
-import ssl
 import threading
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,6 +24,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from bridge import tls
 from bridge.errors import MaybeSent, NotSent
 
 if TYPE_CHECKING:
@@ -305,12 +304,6 @@ def _pool(scheme: str, host: str, port: int | None, connections: int) -> HTTPCon
         pool = HTTPConnectionPool(host, port, maxsize=connections)
         pool.ConnectionCls = _TimedConnection
     else:
-        pool = HTTPSConnectionPool(host, port, maxsize=connections, ssl_context=_tls())
+        pool = HTTPSConnectionPool(host, port, maxsize=connections, ssl_context=tls.context(None))
         pool.ConnectionCls = _TimedTlsConnection
     return pool
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Made once: loading the certificates takes longer than a handshake."""
-    return ssl.create_default_context()

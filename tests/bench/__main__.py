@@ -107,7 +107,7 @@ def accept(built: Artifacts) -> Iterator[Line]:
     part = "Accept, CPU a record"
     for records, rounds in ((1, 60), (100, 20), (1_000, 15)):
         with Stub() as stub:
-            found = measured(built.built, stub.url, "accept", {"accept": records, "BareAccept": records}, rounds)
+            found = measured(built, stub.url, "accept", {"accept": records, "BareAccept": records}, rounds)
         ours, bare = found["accept"], found["BareAccept"]
         figures[f"accept {records}"] = cpu_ms(ours) / 1_000
         figure = f"{cpu_ms(ours):.3f} ms (request: {wall(ours) * 1_000:.1f} ms wall)"
@@ -124,7 +124,7 @@ def dispatch(built: Artifacts) -> Iterator[Line]:
         counts = {"dispatch": DISPATCHED, "BareLoop": DISPATCHED}
         with Stub(latency, aws) as stub:
             runs = [
-                measured(built.built, stub.url, "dispatch", counts, turns.rounds)
+                measured(built, stub.url, "dispatch", counts, turns.rounds)
                 | _at_once(built, stub.url, {"Naive": turns.naive}, turns.rounds, turns.at_once)
                 for _ in range(PROCESSES)
             ]
@@ -144,7 +144,7 @@ def dispatch(built: Artifacts) -> Iterator[Line]:
 def _at_once(built: Artifacts, url: str, counts: dict[str, int], rounds: int, processes: int) -> dict[str, list[Round]]:
     """Rounds of several processes that run at the same time, put together."""
     with ThreadPoolExecutor(processes) as pool:
-        runs = [pool.submit(measured, built.built, url, "dispatch", counts, rounds) for _ in range(processes)]
+        runs = [pool.submit(measured, built, url, "dispatch", counts, rounds) for _ in range(processes)]
         return _together([run.result() for run in runs])
 
 
@@ -182,7 +182,7 @@ def over_tls(built: Artifacts) -> Iterator[Line]:
     trusted = {"SSL_CERT_FILE": str(certificate), "AWS_CA_BUNDLE": str(certificate)}
     with Stub(60, AWS_MS, both) as stub:
         counts = {"dispatch": DISPATCHED, "BareLoop": DISPATCHED}
-        runs = [measured(built.built, stub.url, "dispatch", counts, TLS_ROUNDS, **trusted) for _ in range(PROCESSES)]
+        runs = [measured(built, stub.url, "dispatch", counts, TLS_ROUNDS, **trusted) for _ in range(PROCESSES)]
     ours, bare = _together(runs).values()
     part = "Dispatch over TLS, vendor 60 ms"
     yield Line(
@@ -196,7 +196,7 @@ def growth(built: Artifacts) -> Iterator[Line]:
     for function, bare in (("accept", "BareAccept"), ("dispatch", "BareLoop")):
         counts = {function: MESSAGES, bare: GROWTH_BESIDE}
         with Stub() as stub:
-            found = measured(built.built, stub.url, function, counts, GROWTH[-1] // MESSAGES + GROWTH_ROUNDS)
+            found = measured(built, stub.url, function, counts, GROWTH[-1] // MESSAGES + GROWTH_ROUNDS)
         windows = [slice(count // MESSAGES, count // MESSAGES + GROWTH_ROUNDS) for count in GROWTH]
         to_bare = [_cpu_ratio(found[function][window], found[bare][window]) for window in windows]
         peaks = [found[function][window][-1].peak_mb for window in windows]
@@ -214,7 +214,7 @@ def receipts_and_reports(built: Artifacts) -> Iterator[Line]:
     ):
         for count in (1, 100):
             with Stub() as stub:
-                found = measured(built.built, stub.url, function, {function: count, bare: count}, 60)
+                found = measured(built, stub.url, function, {function: count, bare: count}, 60)
             ours, theirs = found[function], found[bare]
             figures[f"{function} {count}"] = cpu_ms(ours) / 1_000
             what = f"{one}s per CPU-second, {count} in a call"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "bench"
+BARE = Path(__file__).parent / "bare"
 
 
 @dataclass(frozen=True)
@@ -21,30 +22,22 @@ class Artifacts:
     built: Path
     without_bytecode: Path
     bare: Path
-    """Bare handlers beside the same libraries, with bytecode."""
+    """Bare handlers beside AWS's SDK, built in the same way."""
 
 
 def build() -> Artifacts:
     """Make them anew."""
     shutil.rmtree(BUILD, ignore_errors=True)
     built, plain, bare = (BUILD / name for name in ("built", "without-bytecode", "bare"))
-    subprocess.run(
-        [
-            "make",
-            "-s",
-            "-C",
-            ROOT / "functions",
-            "build-AcceptFunction",
-            f"ARTIFACTS_DIR={built}",
-            f"RUNTIME={sys.executable}",
-            # What the functions are compared with makes clients of DynamoDB; the functions do not.
-            "AWS_SERVICES=dynamodb secretsmanager sqs",
-        ],
-        check=True,
-    )
+    _make(built)
     shutil.copytree(built, plain, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(built, bare)
-    for handler in (Path(__file__).parent / "bare").glob("*.py"):
+    _make(bare, f"REQUIREMENTS={BARE / 'requirements.txt'}", "AWS_SERVICES=dynamodb sqs", "PROCESSORS=")
+    for handler in BARE.glob("*.py"):
         shutil.copy(handler, bare / f"bare_{handler.name}")
     compileall.compile_dir(bare, maxlevels=0, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     return Artifacts(built, plain, bare)
+
+
+def _make(directory: Path, *variables: str) -> None:
+    arguments = [f"ARTIFACTS_DIR={directory}", f"RUNTIME={sys.executable}", *variables]
+    subprocess.run(["make", "-s", "-C", ROOT / "functions", "build-AcceptFunction", *arguments], check=True)

@@ -24,6 +24,8 @@ from tests.bench.stub import load_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.bench.artifact import Artifacts
+
 ROOT = Path(__file__).parents[2]
 WARM_UP = 2 * world.THREADS  # messages
 
@@ -41,7 +43,7 @@ class Round:
 
 
 def measured(
-    artifact: Path, url: str, function: str, counts: dict[str, int], rounds: int, **environment: str
+    built: Artifacts, url: str, function: str, counts: dict[str, int], rounds: int, **environment: str
 ) -> dict[str, list[Round]]:
     """Rounds of each contestant, in a new process.
 
@@ -53,7 +55,7 @@ def measured(
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(artifact),
+            "PYTHONPATH": f"{built.built}:{built.bare}",  # ours first, and AWS's SDK for what it is compared with
             **world.environment(function, url),
             **environment,
         },

@@ -16,7 +16,7 @@ class FakeAws:
     def __init__(self, dynamodb: FakeDynamoDB, sqs: FakeSQS, secrets: FakeSecretsManager) -> None:
         self._dynamodb, self._sqs, self._secrets = dynamodb, sqs, secrets
 
-    def dynamodb(self, connections: int) -> Any:  # noqa: ARG002 - as the real one
+    def dynamodb(self) -> Any:
         return self._dynamodb
 
     def sqs(self) -> Any:

@@ -8,23 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from bridge.errors import AwsRefused, AwsSilent, AwsUnreached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-URL = "https://aws.example"
 
 
 class Crash(BaseException):
     """The worker's end at some line: nothing of ours catches it."""
 
 
-def client_error(code: str, status: int = 400, **answer: Any) -> ClientError:
+def client_error(code: str, status: int = 400, **answer: Any) -> AwsRefused:
     """An error that AWS answered with."""
-    response: Any = {"Error": {"Code": code, "Message": "…"}, "ResponseMetadata": {"HTTPStatusCode": status}, **answer}
-    return ClientError(response, "Operation")
+    return AwsRefused(code, status, {"__type": code, "message": "…", **answer})
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,10 @@ class Fault:
         return self.name
 
 
-UNREACHED = Fault("UNREACHED", lambda: EndpointConnectionError(endpoint_url=URL))
-CONNECT_TIMEOUT = Fault("CONNECT_TIMEOUT", lambda: ConnectTimeoutError(endpoint_url=URL))
-LOST_BEFORE = Fault("LOST_BEFORE", lambda: ReadTimeoutError(endpoint_url=URL))
-LOST_AFTER = Fault("LOST_AFTER", lambda: ReadTimeoutError(endpoint_url=URL), applied=True)
+UNREACHED = Fault("UNREACHED", lambda: AwsUnreached("ConnectionRefusedError"))
+CONNECT_TIMEOUT = Fault("CONNECT_TIMEOUT", lambda: AwsUnreached("TimeoutError"))
+LOST_BEFORE = Fault("LOST_BEFORE", lambda: AwsSilent("TimeoutError"))
+LOST_AFTER = Fault("LOST_AFTER", lambda: AwsSilent("TimeoutError"), applied=True)
 THROTTLED = Fault("THROTTLED", lambda: client_error("ThrottlingException"))
 DENIED = Fault("DENIED", lambda: client_error("AccessDeniedException"))
 BROKEN_BEFORE = Fault("BROKEN_BEFORE", lambda: client_error("InternalServerError", 500))
@@ -97,7 +95,7 @@ class Neighbour:
                 if fault is None:
                     return effect()
                 if fault.applied:
-                    with suppress(ClientError):  # this answer is lost, too
+                    with suppress(AwsRefused):  # this answer is lost, too
                         effect()
                 raise fault.error()
         finally:

@@ -34,7 +34,7 @@ from bridge.errors import RequestError
 from bridge.secrets import Secrets
 
 aws = Aws()
-parts = aws.sqs(), aws.dynamodb(32), Secrets("bridge", aws.secrets_manager(), None)
+parts = aws.sqs(), aws.dynamodb(), Secrets("bridge", aws.secrets_manager(), None)
 raw = pathlib.Path(sys.argv[1]).read_bytes()
 event = json.loads(raw)
 body = event["body"].encode()

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from bridge.errors import AwsRefused
 from tests.fakes.dynamodb import CAMPAIGNS, LOG, FakeDynamoDB
 from tests.fakes.faults import (
     DENIED,
@@ -60,7 +59,7 @@ def call(world: World, target: str, effect: Callable[[], Any]) -> Any:
         return result
     world.hit(target)
     if fault.applied:
-        with suppress(ClientError):
+        with suppress(AwsRefused):
             effect()
     raise fault.error()
 
@@ -247,7 +246,7 @@ class Aws:
     def __init__(self, tables: Tables, sqs: Sqs, secrets: SecretsManager) -> None:
         self._tables, self._sqs, self._secrets = tables, sqs, secrets
 
-    def dynamodb(self, connections: int) -> Any:  # noqa: ARG002 - as the real one
+    def dynamodb(self) -> Any:
         return self._tables
 
     def sqs(self) -> Any:

@@ -32,8 +32,6 @@ from tests.fakes.log import new_log, row
 from tests.fakes.values import ACCOUNT_ID, START, message, message_id, number
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
-
     from bridge.log.row import Claim, Row
     from tests.fakes.dynamodb import FakeDynamoDB
 
@@ -641,12 +639,7 @@ def test_rows_are_written_by_several_threads_at_once(log: Log, dynamodb: FakeDyn
 
 def test_no_error_of_the_logs_holds_anothers_words(log: Log, dynamodb: FakeDynamoDB):
     # A ValidationException quotes what was sent, and that holds a number and a text.
-    def quoting() -> ClientError:
-        error = client_error("ValidationException")
-        error.response["Error"]["Message"] = number(1)
-        return error
-
-    dynamodb.down("put_item", Fault("quoting", quoting))
+    dynamodb.down("put_item", Fault("quoting", lambda: client_error("ValidationException", message=number(1))))
 
     with pytest.raises(LogRefused) as caught:
         log.claim(new(log), END)

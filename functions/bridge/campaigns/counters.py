@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bridge.campaigns.keys import campaign_id_of, campaign_key, is_campaign
-from bridge.errors import LogUnavailable
+from bridge.errors import AwsError, LogUnavailable
 from bridge.message import Status
-from bridge.retry import AwsError, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,4 +128,4 @@ def _text(item: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
 
 
 def _unreadable(error: Any) -> LogUnavailable:
-    return LogUnavailable(f"campaigns cannot be read: {error_code(error)}", perhaps_written=False)
+    return LogUnavailable(f"campaigns cannot be read: {error.code}", perhaps_written=False)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from bridge.errors import ConditionFailed, LogUnavailable
-from bridge.retry import AwsError, error_code
+from bridge.errors import AwsError, AwsRefused, ConditionFailed, LogUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,9 +52,9 @@ class CampaignTable:
         try:
             answer = self._client.update_item(TableName=self._name, Key=_typed(key), UpdateExpression=update, **options)
         except AwsError as error:
-            if isinstance(error, ClientError) and error_code(error) == _REFUSED:
-                raise ConditionFailed(error.response.get("Item", {})) from None  # type: ignore[arg-type]
-            raise LogUnavailable(f"campaigns cannot be written: {error_code(error)}") from None
+            if isinstance(error, AwsRefused) and error.code == _REFUSED:
+                raise ConditionFailed(error.document.get("Item", {})) from None
+            raise LogUnavailable(f"campaigns cannot be written: {error.code}") from None
         found: Item = answer.get("Attributes", {})
         return found
 
@@ -68,7 +65,7 @@ class CampaignTable:
             try:
                 answer = self._client.batch_get_item(RequestItems=request)
             except AwsError as error:
-                raise LogUnavailable(f"campaigns cannot be read: {error_code(error)}") from None
+                raise LogUnavailable(f"campaigns cannot be read: {error.code}") from None
             items += answer.get("Responses", {}).get(self._name, [])
             request = answer.get("UnprocessedKeys")
             if not request:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.clevertap.codes import CODES
-from bridge.errors import AlreadyClaimed, LogUnavailable
+from bridge.errors import AlreadyClaimed, AwsError, LogUnavailable
 from bridge.log.conditions import abandoned, claimable, recordable, reopenable, unchanged
 from bridge.log.row import ATTRIBUTES, Claim, Row
 from bridge.log.rows import Rows
 from bridge.log.table import BATCH, Table
 from bridge.log.transitions import FOLLOWS
 from bridge.message import Status
-from bridge.retry import THROTTLED, AwsError, error_code, tries
+from bridge.retry import THROTTLED, tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -210,7 +210,7 @@ class Log:
             try:
                 left = self._table.put_batch(list(pending.values()))
             except AwsError as error:
-                if error_code(error) not in THROTTLED:
+                if error.code not in THROTTLED:
                     # Perhaps it was written, and only the answer is lost.
                     return self.record(list(pending.values()), deadline).unwritten
             else:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable, RowGone
+from bridge.errors import AlreadyClaimed, AwsError, AwsRefused, LogRefused, LogUnavailable, RowGone
 from bridge.log.row import Row
-from bridge.retry import AwsError, error_code, passing, perhaps_done, tries
+from bridge.retry import passing, perhaps_done, tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from botocore.exceptions import BotoCoreError
 
     from bridge.dynamodb import DynamoDB
     from bridge.log.conditions import Condition
@@ -66,7 +62,7 @@ class Table:
         """Write up to 25 rows whatever stands there; the keys of those that DynamoDB left out. Not tried again.
 
         Raises:
-            ClientError, BotoCoreError: DynamoDB did not say.
+            AwsError: DynamoDB did not say.
         """
         requests = [{"PutRequest": {"Item": row.to_item()}} for row in rows]
         answer = self._client.batch_write_item(RequestItems={self._name: requests})
@@ -105,28 +101,28 @@ class Table:
                 **condition.given(**values).parameters(),
             )
         except AwsError as error:
-            if error_code(error) == _CONDITION_FAILED:
+            if error.code == _CONDITION_FAILED:
                 return False
             raise _failure(error, perhaps_written=perhaps_done(error)) from None
         return True
 
 
-def _standing(error: ClientError | BotoCoreError) -> Row | None:
+def _standing(error: AwsError) -> Row | None:
     """The row that stands in the way, if that is what the error says.
 
     Raises:
         RowGone: there is none.
     """
-    if not isinstance(error, ClientError) or error_code(error) != _CONDITION_FAILED:
+    if not isinstance(error, AwsRefused) or error.code != _CONDITION_FAILED:
         return None
-    if "Item" not in error.response:
+    if "Item" not in error.document:
         raise RowGone("the row is no more there") from None
-    return Row.from_item(cast("dict[str, Any]", error.response)["Item"])
+    return Row.from_item(error.document["Item"])
 
 
-def _failure(error: ClientError | BotoCoreError, *, perhaps_written: bool) -> LogUnavailable:
+def _failure(error: AwsError, *, perhaps_written: bool) -> LogUnavailable:
     """What an error says about the table: it may do better in a moment, or somebody has to mend something."""
-    code = error_code(error)
+    code = error.code
     if passing(error):
         return LogUnavailable(f"the log did not answer: {code}", perhaps_written=perhaps_written)
     return LogRefused(f"the log refuses: {code}", code, perhaps_written=perhaps_written)

@@ -1,4 +1,4 @@
-# make run · unit · integration · test · check · faults · simulate · e2e · bench · build · validate · quota · deploy · form · pictures · lock · clean
+# make run · unit · integration · test · check · faults · simulate · browser · e2e · bench · build · validate · quota · deploy · form · pictures · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SAM := .venvs/sam/bin/sam
 BENCH := .venvs/bench
+BROWSER := .venvs/browser
 CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run unit integration test check faults simulate e2e bench build runtime quota deploy validate form pictures lock clean
+.PHONY: run unit integration test check faults simulate browser e2e bench build runtime quota deploy validate form pictures lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
@@ -40,6 +41,9 @@ simulate: $(READY) ## days in virtual time: outages, crashes, rates (SEED=n HOUR
 	PYTHONHASHSEED=0 $(BIN)/python -m $(if $(SEED)$(SEEDS),tests.simulation $(if $(SEED),--seed $(SEED)) \
 	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOURS),--hours $(HOURS)) $(if $(MESSAGES),--messages $(MESSAGES)),\
 	  pytest tests/simulation)
+
+browser: $(READY) $(BROWSER)/.ready ## the operators' page in a real browser (needs Chromium: apt-get install chromium)
+	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/browser
 
 bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench
@@ -83,6 +87,12 @@ $(BENCH)/.ready: tests/bench/requirements.txt
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# Beside the environment of all others, which has what the tests need but the browser.
+$(BROWSER)/.ready: tests/browser/requirements.txt $(READY)
+	rm -rf $(BROWSER)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(BROWSER) -r $<
+	@touch $@
+
 .venvs/%/.ready: tests/e2e/%.txt
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
@@ -98,6 +108,8 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	uv pip compile tests/bench/requirements.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o tests/bench/requirements.txt
 	cd tests/bench/bare && uv pip compile requirements.in --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
+	cd tests/browser && uv pip compile requirements.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
 	cd tests/e2e && for tool in sam checkov; do uv pip compile $$tool.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.aws import Aws
+from local.console import Console
 from local.function import Function
 from local.gateway import Gateway
 from local.queue_poller import QueuePoller
@@ -79,7 +80,8 @@ class Bridge(Service):
             template=options.template,
         )
         self.functions = {name: self._function(name) for name in self.stack.functions}
-        self.gateway = Gateway(self.functions, port=options.port, host=options.host)
+        console = Console(self.functions.values(), self.stack.widgets)
+        self.gateway = Gateway(self.functions, port=options.port, host=options.host, console=console)
         self._pollers: list[Poller] = []
 
     @property

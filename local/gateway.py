@@ -13,6 +13,7 @@ from local.http_server import Answer, HttpServer, Request, json_answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from local.console import Console
     from local.event_sources import Route
     from local.function import Function
 
@@ -38,14 +39,19 @@ class Gateway(HttpServer):
         port: int = 0,
         host: str = "127.0.0.1",
         timeout: float = 10.0,
+        console: Console | None = None,
     ) -> None:
+        """`console`: the operators' page, which AWS has in its own console."""
         super().__init__(self._handle, port=port, host=host, threads=THREADS)
         self._timeout = timeout
+        self._console = console
         self._routes = [(route, function) for function in functions.values() for route in function.description.routes]
 
     def _handle(self, request: Request) -> Answer:
         if len(request.body) > MOST_BODY_BYTES:
             return json_answer({"message": "Request Entity Too Large"}, 413)
+        if self._console and (shown := self._console.answer(request)):
+            return shown
         for route, function in self._routes:
             parameters = match(route, request)
             if parameters is not None:

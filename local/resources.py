@@ -52,6 +52,14 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Widget:
+    """A dashboard's custom widget: the ARN of the function that draws it, and what it is given."""
+
+    endpoint: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionDescription:
     """A function. `timeout` in seconds, `memory` in MB; `code` is the directory of its CodeUri."""
 
@@ -86,6 +94,13 @@ def secret_of(properties: Mapping[str, Any]) -> Secret:
     generated = properties["GenerateSecretString"]
     value = json.loads(generated["SecretStringTemplate"])
     return Secret(properties["Name"], {**value, generated["GenerateStringKey"]: "generated"})
+
+
+def widgets_of(properties: Mapping[str, Any]) -> list[Widget]:
+    """Read the custom widgets of an AWS::CloudWatch::Dashboard."""
+    widgets = json.loads(properties["DashboardBody"])["widgets"]
+    custom = [one["properties"] for one in widgets if one["type"] == "custom"]
+    return [Widget(one["endpoint"], one.get("params", {})) for one in custom]
 
 
 def function_of(name: str, own: Mapping[str, Any], defaults: Mapping[str, Any], root: Path) -> FunctionDescription:

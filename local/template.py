@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 from local.intrinsics import NO_VALUE, Resolver, TemplateError
-from local.resources import FunctionDescription, Queue, Secret, Table, function_of, queue_of, secret_of, table_of
+from local.resources import (
+    FunctionDescription,
+    Queue,
+    Secret,
+    Table,
+    Widget,
+    function_of,
+    queue_of,
+    secret_of,
+    table_of,
+    widgets_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +44,7 @@ class Stack:
     queues: dict[str, Queue]
     functions: dict[str, FunctionDescription]
     secrets: dict[str, Secret]
+    widgets: list[Widget]
 
 
 def read_stack(
@@ -77,6 +89,7 @@ def _stack(name: str, document: dict[str, Any], resolver: Resolver, root: Path) 
             key: function_of(ref, own, defaults, root) for key, ref, own in of_type("AWS::Serverless::Function")
         },
         secrets={key: secret_of(own) for key, _, own in of_type("AWS::SecretsManager::Secret")},
+        widgets=[one for _, _, own in of_type("AWS::CloudWatch::Dashboard") for one in widgets_of(own)],
     )
 
 
@@ -91,6 +104,8 @@ def _identities(
         references[logical_id] = f"{endpoint}/{ACCOUNT_ID}/{name}" if kind == "AWS::SQS::Queue" else name
         arn = ARNS.get(kind, f"arn:aws:local:{REGION}:{ACCOUNT_ID}:") + name
         attributes[logical_id, "Arn"] = arn
+        if kind == "AWS::Serverless::Function":  # the alias that SAM makes for AutoPublishAlias
+            references[f"{logical_id}Aliaslive"] = f"{arn}:live"
         attributes[logical_id, "StreamArn"] = f"{arn}/stream/local"
         attributes[logical_id, "QueueName"] = name
     return references, attributes

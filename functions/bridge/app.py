@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bridge.accept import Acceptor
     from bridge.aws_clients import Sqs
     from bridge.campaigns.control import Controls
+    from bridge.campaigns.counters import Campaigns
     from bridge.chunk import ChunkQueue
     from bridge.dispatch import Dispatcher
     from bridge.dynamodb import DynamoDB
@@ -129,6 +130,13 @@ class App:
         from bridge.operations.resend import Resender
 
         return Resender(self._chunk_queue(), self.controls, self._clock)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """Campaigns and their counters."""
+        from bridge.campaigns.counters import Campaigns
+
+        return Campaigns(self._settings.campaign_table, self._dynamodb)
 
     @cached_property
     def controls(self) -> Controls:

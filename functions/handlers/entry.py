@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     Event = dict[str, Any]
-    Handler = Callable[[Event, LambdaContext], dict[str, Any]]
+    Answer = dict[str, Any] | str  # a text only where a widget of CloudWatch asks
+    Handler = Callable[[Event, LambdaContext], Answer]
 
 
 class Failed(Exception):
     """An invocation failed by a fault of ours. Lambda logs an error's text and trace: these hold nothing."""
 
 
-def lambda_handler(rules: Callable[[Event, Invocation], dict[str, Any]], margin_seconds: float) -> Handler:
+def lambda_handler(rules: Callable[[Event, Invocation], Answer], margin_seconds: float) -> Handler:
     """A Lambda handler for `rules`; of the function's time `margin_seconds` are kept to give the answer.
 
     Metrics are written whatever happens. Events hold keys, numbers and texts: no setting may have them logged.
     """
 
-    def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
+    def handler(event: Event, context: LambdaContext) -> Answer:
         logger.append_keys(version=VERSION)
         seconds = context.get_remaining_time_in_millis() / 1_000 - margin_seconds
         metrics = InvocationMetrics()

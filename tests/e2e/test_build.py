@@ -15,7 +15,14 @@ from tests.e2e.conftest import ROOT, Sam, build
 if TYPE_CHECKING:
     from pathlib import Path
 
-FUNCTIONS = ("AcceptFunction", "DispatchFunction", "ReceiveFunction", "ReportFunction")
+FUNCTIONS = (
+    "AcceptFunction",
+    "DispatchFunction",
+    "ReceiveFunction",
+    "ReportFunction",
+    "ConsoleFunction",
+    "SteerFunction",
+)
 MOST_BYTES = 65_000_000  # unpacked; Lambda takes 250 MB, and a cold start reads what it imports
 PROCESSORS = {"aarch64": 183, "x86_64": 62}
 """Those that the Architecture parameter may name, and ELF's number of each."""
@@ -75,6 +82,11 @@ def test_a_stack_trace_shows_where_a_file_is_in_lambda(artifact):
 
 def test_the_artifact_tells_its_version(artifact):
     assert (artifact / "bridge/VERSION").read_text() == (ROOT / "functions/bridge/VERSION").read_text()
+
+
+def test_the_pages_templates_are_shipped(artifact):
+    there = {path.name: path.read_bytes() for path in (artifact / "console/templates").iterdir()}
+    assert there == {path.name: path.read_bytes() for path in (ROOT / "functions/console/templates").iterdir()}
 
 
 def test_only_what_runs_is_shipped(artifact):

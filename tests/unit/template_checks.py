@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Template = dict[str, Any]
 Resource = dict[str, Any]
 
+CALLED_BY_PEOPLE = ("ConsoleFunction", "SteerFunction")  # who look at the answer, and can press the button again
 ROUTES = {
     ("POST", "/sms"): "AcceptFunction",
     ("GET", "/receipts/{account}/{receiptKey}"): "ReceiveFunction",
@@ -357,6 +358,8 @@ def check_dead_letters(template: Template) -> Iterator[str]:
         if _end(queues, source, mapping) not in queues:
             yield f"{source} has no dead letters"
     for name in of_type(template, "AWS::Lambda::Function"):
+        if name in CALLED_BY_PEOPLE:
+            continue
         written = [queue for one in statements(template, name) for queue in map(target, listed(one["Resource"]))]
         if not any(queue in queues for queue in written):
             yield f"{name} has no queue to put aside what it cannot do"
@@ -597,6 +600,18 @@ def check_dashboard(template: Template) -> Iterator[str]:
         for word in ("recipient", "text", "mobile", "messageId"):
             if re.search(rf"\b{word}\b", widget["properties"].get("query", "")):
                 yield f"the dashboard shows {word}"
+
+
+def check_widget(template: Template) -> Iterator[str]:
+    """The dashboard begins with the operators' page, which is given both of its functions by their aliases."""
+    first, *others = [one for one in dashboard(template)["widgets"] if one["type"] != "text"]
+    console, steer = "${ConsoleFunctionAliaslive}", "${SteerFunctionAliaslive}"
+    if first["type"] != "custom" or first["properties"]["endpoint"] != console:
+        yield "the dashboard's first row is not the operators' page"
+    if first["properties"].get("params") != {"account": "${AccountId}", "console": console, "steer": steer}:
+        yield "the operators' page does not know its account and its functions"
+    if any(one["y"] < first["y"] + first["height"] for one in others):
+        yield "something lies over the operators' page"
 
 
 def check_written_outputs(template: Template) -> Iterator[str]:

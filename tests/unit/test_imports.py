@@ -33,12 +33,17 @@ POWERTOOLS = {
 # Of botocore its shell alone, which Powertools looks for: with its session a cold start would take twice as long.
 OTHERS = {"botocore", "jmespath", "typing_extensions", "urllib3"}
 
+# What makes HTML: for who looks at a page, and never for a message.
+PAGES = {"console", "jinja2", "markupsafe"}
+
 EVERYWHERE = {*OURS, *POWERTOOLS, *OTHERS}
 IMPORTS = {
     "accept": {*EVERYWHERE, "phonenumbers"},
     "dispatch": EVERYWHERE,
     "receive": {*EVERYWHERE, "phonenumbers"},
     "report": EVERYWHERE,
+    "console": {*EVERYWHERE, *PAGES} - {"urllib3"},
+    "steer": {*EVERYWHERE, *PAGES} - {"urllib3"},
 }
 
 # Of the standard library, what is dear and not needed.

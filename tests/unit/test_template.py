@@ -39,8 +39,11 @@ OF_LAMBDA = {
 # What Lambda keeps with a version, that SAM makes a new one of when it changes; and what it keeps with none.
 NOTICED_BY_SAM = {"Code", "Environment", "MemorySize", "SnapStart"}
 OF_NO_VERSION = {"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"}
-# Each table, and the one module that calls it.
-TABLES = {"SmsLogTable": "log/table.py", "CampaignTable": "campaigns/table.py"}
+# Each table, and the modules that call it.
+TABLES = {
+    "SmsLogTable": ["log/table.py"],
+    "CampaignTable": ["campaigns/table.py", "campaigns/counters.py"],
+}
 
 # Each function's build, and what everything else was in it.
 BUILDS = {
@@ -48,6 +51,8 @@ BUILDS = {
     "DispatchFunction": (2, "fd1893446a"),
     "ReceiveFunction": (2, "3ebeeb0c9e"),
     "ReportFunction": (2, "9e292930a3"),
+    "ConsoleFunction": (1, "488229070f"),
+    "SteerFunction": (1, "a2b7f6d8d2"),
 }
 
 
@@ -86,8 +91,9 @@ def test_a_function_may_do_to_a_table_what_its_code_does_to_it_and_nothing_else(
         if table in map(checks.target, checks.listed(one["Resource"]))
         for action in checks.listed(one["Action"])
     }
-    module = ROOT / "functions/bridge" / TABLES[table]
-    assert allowed - OF_LAMBDA == api_calls.actions_of(handler_of(function), module)
+    modules = [ROOT / "functions/bridge" / name for name in TABLES[table]]
+    made = set().union(*(api_calls.actions_of(handler_of(function), module) for module in modules))
+    assert allowed - OF_LAMBDA == made
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -126,8 +132,8 @@ def test_a_function_gets_the_environment_variables_its_code_needs(function):
 
 def test_the_functions_services_are_told_apart_by_the_names_that_the_alarms_use():
     names = {variables(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
-    assert names == {"accept", "dispatch", "receive", "report"}
-    assert {service for _, service in checks.own_metrics(TEMPLATE) if service} == names
+    assert names == {"accept", "dispatch", "receive", "report", "console", "steer"}
+    assert {service for _, service in checks.own_metrics(TEMPLATE) if service} == names - {"console"}  # counts nothing
 
 
 def test_every_metric_that_an_alarm_or_the_dashboard_shows_is_emitted_by_the_code():
@@ -189,7 +195,8 @@ def test_a_row_outlives_every_chunk_that_could_send_its_message_again():
 
 
 def test_the_bench_reckons_with_the_templates_memory():
-    megabytes = [TEMPLATE["Resources"][name]["Properties"]["MemorySize"] for name in FUNCTIONS]
+    sized = ("AcceptFunction", "DispatchFunction", "ReceiveFunction", "ReportFunction")
+    megabytes = [TEMPLATE["Resources"][name]["Properties"]["MemorySize"] for name in sized]
     assert [size * 1_024 for size in (cost.ACCEPT_GB, cost.DISPATCH_GB, cost.RECEIVE_GB, cost.REPORT_GB)] == megabytes
 
 
@@ -224,6 +231,14 @@ def changed(value: Any, *path: str | int) -> Any:
         place = place[step]
     place[path[-1]] = value
     return broken
+
+
+def dashboard_with(text: str, other: str) -> Any:
+    """The template with something else in its dashboard."""
+    path = ("Dashboard", "Properties", "DashboardBody", "Fn::Sub")
+    body: str = TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert text in body
+    return changed(body.replace(text, other), *path)
 
 
 def first_with(kind: str, key: str) -> str:
@@ -292,6 +307,10 @@ ELSE = [
     ),
     pytest.param(without("StreamDeadLettersAlarm"), id="dead-letters-nobody-is-told-of"),
     pytest.param(without("ReceiptsNotFound"), id="metric-nobody-counts"),
+    pytest.param(
+        dashboard_with("${SteerFunctionAlias", "${ReportFunctionAlias"), id="page-with-another-function-behind"
+    ),
+    pytest.param(dashboard_with('"type": "custom"', '"type": "log"'), id="no-operators-page"),
 ]
 
 

@@ -37,7 +37,7 @@ class CampaignTable:
         wanted = list(dict.fromkeys(keys))
         found: dict[Key, Item] = {}
         for start in range(0, len(wanted), MOST_KEYS):
-            found.update(self._read(wanted[start : start + MOST_KEYS]))
+            found |= self._read(wanted[start : start + MOST_KEYS])
         return found
 
     def update(self, key: Key, update: str, **options: Any) -> Item:

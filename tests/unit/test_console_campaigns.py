@@ -1,0 +1,256 @@
+"""The operators' page: campaigns, one campaign, and steering it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from bridge.campaigns.control import Controls, State
+from bridge.campaigns.counters import Campaigns
+from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
+from bridge.campaigns.table import CampaignTable
+from bridge.message import Status
+from bridge.telemetry import InvocationMetrics
+from console.campaigns import ROWS, CampaignPages
+from console.figures import GROUPS, MEANINGS, figures
+from console.request import request_of
+from console.steering import SteeringPages
+from console.views import Views
+from tests.fakes.clock import Clock
+from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
+from tests.fakes.faults import THROTTLED
+from tests.fakes.values import ACCOUNT_ID
+from tests.fakes.widget import CONSOLE, PARAMS, STEER, Shown, event
+
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}{% endraw %}</cwdb-action>\u2028&amp;"""
+
+
+class Page:
+    """Both functions over one table."""
+
+    def __init__(self) -> None:
+        self.dynamodb, self.metrics = FakeDynamoDB(), InvocationMetrics()
+        controls = Controls(CampaignTable(CAMPAIGNS, self.dynamodb), Clock())
+        pages = CampaignPages(Campaigns(CAMPAIGNS, self.dynamodb), controls)
+        self.controls = controls
+        self._console = Views({"campaign": pages.one}, pages.all, "Nothing was changed.")
+        self._steer = Views(SteeringPages(controls, self.metrics).views(), None, "Look.")
+
+    def count(self, campaign_id: str | None, at: int = 0, accepted: int = 0, **counts: int) -> None:
+        """Lay a campaign's counters into the table."""
+        key = campaign_key(campaign_id)
+        item: dict[str, Any] = {"account": {"S": ACCOUNT_ID}, "campaign": {"S": key}, "accepted": {"N": str(accepted)}}
+        item |= {f"n_{status}": {"N": str(count)} for status, count in counts.items()}
+        item |= {f"parts_{status}": {"N": str(2 * count)} for status, count in counts.items()}
+        item |= {name: {"S": f"2026-11-28T01:{at:02}:00.000Z"} for name in ("firstAt", "lastAt")}
+        self.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, key] = item
+
+    def show(self, pressed: dict[str, Any] | None = None, typed: dict[str, Any] | None = None, **context: Any) -> Shown:
+        return Shown(self._console.answer(request_of(event(pressed, typed, **context))))
+
+    def press(self, shown: Shown, label: str, **typed: str) -> Shown:
+        """Press a button, as CloudWatch does: it calls the function that the button names."""
+        button = shown.button(label)
+        views = {CONSOLE: self._console, STEER: self._steer}[button.endpoint]
+        return Shown(views.answer(request_of(event(button.parameters, typed))))
+
+    def control(self, key: str) -> Any:
+        return self.controls.read([(ACCOUNT_ID, key)])[ACCOUNT_ID, key]
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page()
+
+
+def test_campaigns_are_listed_with_what_became_of_them_the_last_changed_first(page):
+    page.count("old", at=1, accepted=10, delivered=10)
+    page.count("new", at=2, accepted=1_000, delivered=700, sent=100, undelivered=50)
+
+    shown = page.show()
+
+    assert shown.text.index("new") < shown.text.index("old")
+    assert "1,000 700 70 % 150 50" in shown.text
+    bars = [values["aria-label"] for tag, values in shown.elements if tag == "svg" and "aria-label" in values]
+    assert bars == ["1,000 messages: 700 delivered, 100 sent, 150 waiting, 50 failed", "10 messages: 10 delivered"]
+
+
+def test_the_account_s_own_item_and_its_days_are_no_campaigns(page):
+    page.controls.change((ACCOUNT_ID, WHOLE_ACCOUNT), State.PAUSED, by="Ann")
+
+    shown = page.show()
+
+    assert "No message of this account was counted yet" in shown.text
+    assert "The whole account is paused" in shown.text
+
+
+def test_a_long_list_is_shown_in_parts(page):
+    for number in range(ROWS + 5):
+        page.count(f"c{number:02}", at=number, accepted=1)
+
+    first = page.show()
+    second = page.press(first, "Older")
+
+    assert f"1 to {ROWS} of {ROWS + 5}" in first.text
+    assert f"{ROWS + 1} to {ROWS + 5} of {ROWS + 5}" in second.text
+    assert "c00" in second.text
+    assert page.press(second, "Newer").text == first.text
+
+
+def test_a_campaign_shows_its_funnel_its_statuses_and_its_codes(page):
+    page.count("42", accepted=100, delivered=60, sent=20, undelivered=5, retrying=3)
+    page.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "42"]["code_914"] = {"N": "5"}
+
+    shown = page.press(page.show(), "42")
+
+    assert "accepted 100 100 %" in shown.text
+    assert "taken by Message Central 85 85 %" in shown.text
+    assert "queued 12 " in shown.text
+    assert "retrying 3 6" in shown.text
+    assert "914 5 undelivered" in shown.text
+
+
+def test_a_campaign_nobody_counted_yet_can_be_stopped_all_the_same(page):
+    shown = page.show({"view": "campaign", "campaign": "to come"})
+
+    assert "Nothing was counted of this campaign yet" in shown.text
+    page.press(shown, "Stop")
+    assert page.control("to come").state is State.STOPPED
+
+
+@pytest.mark.parametrize(("label", "state"), [("Pause", State.PAUSED), ("Stop", State.STOPPED)], ids=["pause", "stop"])
+def test_a_campaign_is_steered_with_who_and_why_after_a_confirmation(page, label, state):
+    page.count("42", accepted=100, delivered=60)
+    shown = page.show({"view": "campaign", "campaign": "42"})
+    assert "campaign 42" in shown.button(label).confirmation
+
+    done = page.press(shown, label, who="Ann", why="wrong text")
+
+    control = page.control("42")
+    assert (control.state, control.changed_by, control.note) == (state, "console, Ann", "wrong text")
+    assert f"Campaign 42: {state.value}" in done.text
+    back = page.press(done, "Back")
+    assert "by console, Ann: wrong text" in back.text
+    assert label not in back.labels()
+    assert "Resume" in back.labels()
+    assert sum(page.metrics.counts[ACCOUNT_ID].values()) == 1
+
+
+def test_a_paused_campaign_is_resumed(page):
+    page.count("42", accepted=1)
+    page.controls.change((ACCOUNT_ID, "42"), State.PAUSED, by="Ann")
+
+    page.press(page.show({"view": "campaign", "campaign": "42"}), "Resume")
+
+    assert page.control("42").state is State.RUNNING
+
+
+def test_the_account_as_a_whole_is_steered_too_and_its_campaigns_say_so(page):
+    page.count("42", accepted=1)
+    page.press(page.press(page.show(), "The account as a whole"), "Pause", why="DLT")
+
+    assert page.control(WHOLE_ACCOUNT).state is State.PAUSED
+    assert "The whole account is paused" in page.show({"view": "campaign", "campaign": "42"}).text
+
+
+@pytest.mark.parametrize("key", ["*#2026-11-28", "~x", "~*", "**", "-", ""])
+def test_no_key_that_somebody_makes_up_steers_what_is_no_campaign(page, key):
+    page.press(page.show({"view": "campaign", "campaign": key}), "Stop")
+
+    ((_, steered),) = page.dynamodb.tables[CAMPAIGNS]
+    assert not steered.startswith(WHOLE_ACCOUNT)
+
+
+def test_a_widget_without_the_function_that_changes_only_shows(page):
+    page.count("42", accepted=1)
+    shown = page.show({"view": "campaign", "campaign": "42"}, params={**PARAMS, "steer": "arn:aws:s3:::bucket"})
+
+    assert "This widget only shows" in shown.text
+    assert {one.endpoint for one in shown.buttons} == {CONSOLE}
+
+
+def test_another_account_is_shown_on_request_and_stays(page):
+    shown = page.show({"view": "other"}, {"other": "OTHER-ACCOUNT"})
+
+    assert "Campaigns of OTHER-ACCOUNT" in shown.text
+    assert {one.parameters["account"] for one in shown.buttons} == {"OTHER-ACCOUNT"}
+
+
+def test_campaign_ids_notes_and_names_full_of_markup_are_only_shown(page):
+    page.count(HOSTILE, accepted=1)
+    listed = page.show()
+
+    one = page.press(listed, HOSTILE)
+    done = page.press(one, "Pause", who=HOSTILE, why=HOSTILE)
+    again = page.press(done, "Back")
+
+    for shown in (listed, one, done, again):  # reading it has raised, had any of it become an element
+        assert "alert(1)" in shown.text
+    assert page.control(campaign_key(HOSTILE)).note == HOSTILE
+
+
+def test_what_a_button_gives_survives_a_reader_that_takes_its_html_for_its_text(page):
+    page.count("</cwdb-action>&lt;'\"", accepted=1)
+
+    inside = re.findall(r"<cwdb-action [^>]*>(.*?)</cwdb-action>", page.show().html)
+
+    assert inside
+    assert not any(set("<>&'") & set(one) for one in inside)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {},
+        {"widgetContext": None},
+        {"widgetContext": {"params": [], "forms": {"all": "x"}}},
+        {"widgetContext": {"params": {"account": 3, "console": {}, "steer": 1}}},
+        {"view": ["campaign"], "campaign": {"S": 1}, "widgetContext": {"params": PARAMS, "forms": None}},
+        {"first": "٣", "widgetContext": {"params": PARAMS}},
+        {"first": "9" * 400, "widgetContext": {"params": PARAMS}},
+        {"first": "-1", "widgetContext": {"params": PARAMS, "theme": '"><script>'}},
+        {"view": "campaign", "campaign": "\ud800", "widgetContext": {"params": PARAMS}},
+        {"view": "campaign", "campaign": "x" * 5_000, "widgetContext": {"params": PARAMS}},
+    ],
+    ids=lambda one: json.dumps(one)[:40],
+)
+def test_a_malformed_call_is_answered_with_a_page(page, hostile):
+    assert Shown(page._console.answer(request_of(hostile))).text
+    assert Shown(page._steer.answer(request_of(hostile))).text
+
+
+def test_a_table_that_does_not_answer_is_told_in_words(page):
+    page.dynamodb.fail("query", THROTTLED)
+
+    shown = page.show()
+
+    assert "campaigns cannot be read: ThrottlingException. Nothing was changed." in shown.text
+
+
+@pytest.mark.parametrize(("given", "theme"), [("dark", "dark"), ("light", "light"), ("x", "light"), (None, "light")])
+def test_a_page_is_in_the_dashboards_mode(page, given, theme):
+    (root, *_) = page.show(theme=given).elements
+    assert root[1]["class"].split()[:2] == ["sms", theme]
+
+
+# Figures
+
+
+def test_every_status_is_in_one_group_and_has_a_meaning():
+    assert sorted(status for members in GROUPS.values() for status in members) == sorted(Status)
+    assert {str(status) for status in Status} <= MEANINGS.keys()
+
+
+def test_the_parts_of_a_bar_fill_it(page):
+    page.count("42", accepted=7, delivered=3, sent=1, unknown=1)
+    bar = figures(Campaigns(CAMPAIGNS, page.dynamodb).list(ACCOUNT_ID)[0]).bar
+    assert sum(part.width for part in bar) == pytest.approx(100)
+    assert [part.name for part in bar] == ["delivered", "sent", "waiting", "unknown"]
+
+
+def test_a_campaign_with_more_rows_than_were_accepted_is_shown_by_its_rows(page):
+    page.count("42", accepted=5, delivered=5, rejected=2)
+    assert figures(Campaigns(CAMPAIGNS, page.dynamodb).list(ACCOUNT_ID)[0]).total == 7

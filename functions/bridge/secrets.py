@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ REREAD_SECONDS = 30  # how often a wrong key or a refused token may make us read
 SILENT_SECONDS = 30  # how long Secrets Manager is not asked for a secret again after it did not answer
 UNKNOWN_SECONDS = 60  # how long an account that does not exist is remembered
 STALE_SECONDS = 3_600  # how long a secret serves on while Secrets Manager does not answer
+OVERLAP_SECONDS = 86_400  # how long what a secret held before its last change still opens the account
 GUESSES = 10  # look-ups that callers may cause in UNKNOWN_SECONDS with names of no account: each costs money
 
 # Answers of Secrets Manager that mean: there is no such secret (any more).
@@ -46,11 +48,15 @@ class _State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Secret:
-    """A secret that was read: its fields, and the account in it or what is wrong with it."""
+    """A secret that was read: its fields, and the account in it or what is wrong with it; which version it is, and when
+    that was made.
+    """
 
     fields: Mapping[str, str] = field(repr=False)
     account: Account | None
     fault: str = ""
+    version: str = ""
+    made_at: float = 0.0
 
     def usable(self) -> Account:
         """The account.
@@ -77,6 +83,16 @@ class _Known:
     """Whether the next one will not do better."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Previous:
+    """What a secret held before a version of it. `refused`: why that could not be read; it is asked for again later."""
+
+    version: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    next_read: float = math.inf
+    refused: str = ""
+
+
 @dataclass(slots=True)
 class _Record:
     """One account. `known` is replaced as a whole, so only those who look up need the lock.
@@ -87,6 +103,7 @@ class _Record:
     account: str
     forget_at: float
     known: _Known = _Known(_State.NEW)
+    previous: _Previous = _Previous()
     next_reread: float = 0.0
     found: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -147,13 +164,9 @@ class Secrets:
             AccountUnavailable: Secrets Manager does not answer.
         """
         try:
-            secret = self._named_by_caller(credentials.account)
-            if not _matches(secret.fields, credentials.claims):
-                secret = self._secret(credentials.account, reread=True)
+            secret = self._opened_by(credentials.account, credentials.claims)
         except UnknownAccount:
             raise NotAuthenticated("not authenticated") from None
-        if not _matches(secret.fields, credentials.claims):
-            raise NotAuthenticated("not authenticated")
         return secret.usable()
 
     def authenticate_receipts(self, account_id: str, key: str) -> Account:
@@ -166,15 +179,58 @@ class Secrets:
         """
         if not ACCOUNT_ID.fullmatch(account_id):
             raise UnknownAccount("no such account, or another receipt key")
-        secret = self._named_by_caller(account_id)
-        if not _matches(secret.fields, {"receiptKey": key}):
-            raise UnknownAccount("no such account, or another receipt key")
-        return secret.usable()
+        return self._opened_by(account_id, {"receiptKey": key}).usable()
 
     def knows(self, account_id: str) -> bool:
         """Whether the account was found before: what is counted for it is not counted for a guess."""
         record = self._records.get(account_id)
         return record is not None and record.found
+
+    def _opened_by(self, account_id: str, claims: Mapping[str, str]) -> _Secret:
+        """The secret that the claims open as it is, as it has become meanwhile, or as it was before its last change.
+
+        Raises:
+            UnknownAccount: they open none.
+            AccountUnavailable: Secrets Manager does not answer.
+        """
+        secret = self._named_by_caller(account_id)
+        if not _matches(secret.fields, claims):
+            secret = self._secret(account_id, reread=True)
+        if not _matches(secret.fields, claims) and not self._matched_before(account_id, secret, claims):
+            raise UnknownAccount("no such account, or another key")
+        return secret
+
+    def _matched_before(self, account_id: str, secret: _Secret, claims: Mapping[str, str]) -> bool:
+        """Whether the claims opened the secret before its last change, for a day after that: who rotates a key cannot
+        change it at CleverTap in the same moment, and CleverTap repeats nothing.
+        """
+        if self._clock() - secret.made_at >= OVERLAP_SECONDS:
+            return False
+        previous = self._previous(self._record(account_id), secret)
+        if previous.refused:
+            raise AccountUnavailable(f"what account {account_id} held before cannot be read: {previous.refused}")
+        return _matches(previous.fields, claims)
+
+    def _previous(self, record: _Record, secret: _Secret) -> _Previous:
+        """What was before a version: looked up once, however many keys are guessed."""
+        with record.lock:
+            now = self._clock()
+            if record.previous.version != secret.version or now >= record.previous.next_read:
+                record.previous = self._look_up_previous(record.account, secret.version, now)
+            return record.previous
+
+    def _look_up_previous(self, account_id: str, version: str, now: float) -> _Previous:
+        try:
+            answer = self._client.get_secret_value(
+                SecretId=f"{self._stack}/{account_id}", VersionStage="AWSPREVIOUS"
+            )  # fmt: skip
+        except AwsError as error:
+            if error.code in _GONE:
+                return _Previous(version)
+            logger.warning("secret not read: asked again in half a minute", account=account_id, code=error.code)
+            return _Previous(version, next_read=now + SILENT_SECONDS, refused=error.code)
+        logger.info("a key is compared with the secret's previous version, too", account=account_id)
+        return _Previous(version, _fields(answer))
 
     def _named_by_caller(self, account_id: str) -> _Secret:
         """The secret of an account that a caller names, who may have made it up."""
@@ -224,7 +280,7 @@ class Secrets:
         except AwsError as error:
             self._note_failure(record, error, now)
         else:
-            secret = _secret_of(record.account, answer.get("SecretString", ""))
+            secret = _secret_of(record.account, answer)
             record.found = True
             record.known = _Known(_State.FOUND, secret, now, now + CACHE_SECONDS)
 
@@ -246,16 +302,23 @@ class Secrets:
         record.forget_at = record.known.next_read
 
 
-def _secret_of(account_id: str, text: str) -> _Secret:
-    """A secret from its JSON. Absent and empty fields are left out."""
-    values = {name: _text(value) for name, value in json_object(text).items() if value is not None}
-    fields = {name: value for name, value in values.items() if value}
+def _secret_of(account_id: str, answer: Mapping[str, Any]) -> _Secret:
+    """A secret from Secrets Manager's answer, whose times are in epoch seconds."""
+    fields, version = _fields(answer), answer.get("VersionId", "")
+    made_at = float(answer.get("CreatedDate", 0))
     try:
-        return _Secret(fields, account_of(account_id, fields))
+        return _Secret(fields, account_of(account_id, fields), version=version, made_at=made_at)
     except Misconfigured as error:
         # A caller learns of the fault only with the right key, and a secret that is no JSON object has no key.
         logger.error("account misconfigured: nothing is sent for it", account=account_id, reason=str(error))
-        return _Secret(fields, None, str(error))
+        return _Secret(fields, None, str(error), version, made_at)
+
+
+def _fields(answer: Mapping[str, Any]) -> dict[str, str]:
+    """A secret's fields. Absent and empty ones are left out."""
+    document = json_object(answer.get("SecretString", ""))
+    values = {name: _text(value) for name, value in document.items() if value is not None}
+    return {name: value for name, value in values.items() if value}
 
 
 def _text(value: Any) -> str:

@@ -11,18 +11,38 @@ GONE = Fault("GONE", lambda: client_error("ResourceNotFoundException"))
 
 
 class FakeSecretsManager(Neighbour):
-    """A client; `secrets` by their full names."""
+    """A client; `secrets` by their full names. Those that were never `changed` were made long ago."""
 
     def __init__(self, secrets: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.secrets = secrets or {}
+        self.previous: dict[str, Any] = {}
+        self.versions: dict[str, tuple[str, float]] = {}
+        """Of each secret that was changed: the version that stands, and when it was made."""
 
-    def get_secret_value(self, *, SecretId: str, **_options: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
+    def change(self, name: str, value: Any, now: float) -> None:
+        """Put a new version of a secret; the one that stood is the previous one."""
+        self.previous[name] = self.secrets[name]
+        self.secrets[name] = value
+        number = int(self.versions[name][0]) + 1 if name in self.versions else 1
+        self.versions[name] = (str(number), now)
+
+    def get_secret_value(
+        self,
+        *,
+        SecretId: str,  # noqa: N803 - boto3's names
+        VersionStage: str = "AWSCURRENT",  # noqa: N803
+    ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
-            if SecretId not in self.secrets:
+            held = self.secrets if VersionStage == "AWSCURRENT" else self.previous
+            if SecretId not in held:
                 raise client_error("ResourceNotFoundException")
-            value = self.secrets[SecretId]
-            return {"SecretString": value if isinstance(value, str) else json.dumps(value)}
+            value = held[SecretId]
+            answer = {"SecretString": value if isinstance(value, str) else json.dumps(value)}
+            if SecretId not in self.versions:
+                return answer
+            version, made = self.versions[SecretId]
+            return {**answer, "VersionId": version, "CreatedDate": made}
 
         return self._call("get_secret_value", effect)
 

@@ -12,6 +12,7 @@ from bridge.errors import AccountUnavailable, BridgeError, Misconfigured, NotAut
 from bridge.secrets import (
     CACHE_SECONDS,
     GUESSES,
+    OVERLAP_SECONDS,
     REREAD_SECONDS,
     SILENT_SECONDS,
     STALE_SECONDS,
@@ -224,6 +225,149 @@ def test_without_a_receipt_key_in_the_secret_no_key_opens(accounts: Secrets, man
         manager.secrets[NAME] = secret(receiptKey=held)
         with pytest.raises(UnknownAccount):
             accounts.authenticate_receipts(ACCOUNT_ID, given)
+
+
+# Keys from before a change
+
+
+def receipts(accounts: Secrets, value: str) -> None:
+    accounts.authenticate_receipts(ACCOUNT_ID, value)
+
+
+def requests(accounts: Secrets, value: str) -> None:
+    accounts.authenticate(key(value))
+
+
+def login(accounts: Secrets, value: str) -> None:
+    accounts.authenticate(Credentials(ACCOUNT_ID, TRIPLE | {"password": value}))
+
+
+FIELDS_THAT_OPEN = [(requests, "apiKey", API_KEY), (receipts, "receiptKey", RECEIPT_KEY), (login, "password", PASSWORD)]
+
+
+@pytest.mark.fault("key-rotated")
+@pytest.mark.parametrize(("call", "field", "old"), FIELDS_THAT_OPEN)
+def test_after_a_change_the_old_key_and_the_new_one_open_for_a_day_and_then_the_new_one_alone(
+    manager: FakeSecretsManager, clock: Clock, call: Callable[[Secrets, str], None], field: str, old: str
+):
+    accounts = Secrets("bridge", manager, clock)
+    call(accounts, old)
+    manager.change(NAME, secret(**{field: NEW_KEY}), clock.now)
+
+    for _ in range(4):  # some from memory, some read anew, over a day
+        call(accounts, old)
+        call(accounts, NEW_KEY)
+        call(Secrets("bridge", manager, clock), old)
+        clock.sleep(OVERLAP_SECONDS / 4 - 1)
+
+    clock.sleep(10)
+    call(accounts, NEW_KEY)
+    for one in (accounts, Secrets("bridge", manager, clock)):
+        with pytest.raises((NotAuthenticated, UnknownAccount)):
+            call(one, old)
+
+
+def test_the_old_key_opens_the_account_as_it_is_now(accounts: Secrets, manager: FakeSecretsManager, clock: Clock):
+    manager.change(NAME, secret(apiKey=NEW_KEY, password="the new one"), clock.now)
+
+    assert accounts.authenticate(key()).password == "the new one"
+
+
+def test_a_login_is_not_put_together_from_two_versions(accounts: Secrets, manager: FakeSecretsManager, clock: Clock):
+    manager.change(NAME, secret(email="new@example.com", password="the new one"), clock.now)
+
+    refused(accounts, Credentials(ACCOUNT_ID, TRIPLE | {"password": "the new one"}))
+    assert accounts.authenticate(Credentials(ACCOUNT_ID, TRIPLE)).id == ACCOUNT_ID
+
+
+@pytest.mark.parametrize("old", [None, "REPLACE_ME", "elevenchars"])
+def test_what_opened_nothing_before_opens_nothing_now(
+    accounts: Secrets, manager: FakeSecretsManager, clock: Clock, old: str | None
+):
+    manager.secrets[NAME] = secret(apiKey=old)
+    manager.change(NAME, secret(), clock.now)
+
+    for value in ("None", "", str(old)):
+        refused(accounts, key(value))
+
+
+def test_after_two_changes_only_the_last_two_keys_open(accounts: Secrets, manager: FakeSecretsManager, clock: Clock):
+    manager.change(NAME, secret(apiKey=NEW_KEY), clock.now)
+    accounts.authenticate(key())
+    clock.sleep(REREAD_SECONDS)
+    manager.change(NAME, secret(apiKey="the newest key of all"), clock.now)
+
+    accounts.authenticate(key("the newest key of all"))
+    accounts.authenticate(key(NEW_KEY))
+
+    refused(accounts, key())
+
+
+def test_guesses_after_a_change_cost_one_look_up_of_what_was_before(
+    accounts: Secrets, manager: FakeSecretsManager, clock: Clock
+):
+    manager.change(NAME, secret(apiKey=NEW_KEY), clock.now)
+
+    for _ in range(1_000):
+        refused(accounts, key("guess"))
+        with pytest.raises(UnknownAccount):
+            accounts.authenticate_receipts(ACCOUNT_ID, "guess")
+
+    assert manager.reads == 3, "the secret, read again for a wrong key, and what it was before"
+
+
+def test_long_after_a_change_nobody_asks_what_was_before(accounts: Secrets, manager: FakeSecretsManager, clock: Clock):
+    manager.change(NAME, secret(apiKey=NEW_KEY), clock.now - OVERLAP_SECONDS)
+
+    refused(accounts, key())
+
+    assert manager.reads == 2
+
+
+def test_a_new_secret_has_nothing_before_it(accounts: Secrets, manager: FakeSecretsManager, clock: Clock):
+    manager.change(NAME, secret(), clock.now)
+    del manager.previous[NAME]
+
+    for _ in range(100):
+        refused(accounts, key("guess"))
+
+    assert manager.reads == 3
+
+
+@pytest.mark.parametrize("fault", [LOST_BEFORE, THROTTLED, DENIED], ids=repr)
+def test_where_what_was_before_cannot_be_read_nobody_is_called_a_stranger(
+    accounts: Secrets, manager: FakeSecretsManager, clock: Clock, fault: Fault
+):
+    accounts.authenticate(key())
+    manager.change(NAME, secret(apiKey=NEW_KEY), clock.now)
+    accounts.authenticate(key(NEW_KEY))
+    manager.fail("get_secret_value", fault)
+
+    for _ in range(100):
+        with pytest.raises(AccountUnavailable):
+            accounts.authenticate(key())
+    assert manager.reads == 3
+    accounts.authenticate(key(NEW_KEY))
+
+    clock.sleep(SILENT_SECONDS)
+    accounts.authenticate(key())
+
+
+def test_a_secret_that_was_broken_by_an_edit_is_told_to_who_knew_its_key(
+    accounts: Secrets, manager: FakeSecretsManager, clock: Clock
+):
+    manager.change(NAME, "no JSON", clock.now)
+
+    with pytest.raises(Misconfigured, match="no JSON object"):
+        accounts.authenticate(key())
+    refused(accounts, key("guess"))
+
+
+def test_a_rotated_receipt_key_works_at_once(accounts: Secrets, manager: FakeSecretsManager):
+    receipts(accounts, RECEIPT_KEY)
+    manager.secrets[NAME] = secret(receiptKey=NEW_KEY)
+
+    receipts(accounts, NEW_KEY)
 
 
 # What a caller may make us ask

@@ -104,7 +104,8 @@ class App:
         from bridge.receive import Receiver
 
         parked, kept = map(self._queue, (self._settings.receipt_queue_url, self._settings.unrecognised_queue_url))
-        return Receiver(self.secrets, self._log(), parked, kept, self._clock)
+        without_number, log = self._settings.receipts_without_number, self._log()
+        return Receiver(self.secrets, log, parked, kept, without_number=without_number, clock=self._clock)
 
     @cached_property
     def report(self) -> Reporter:

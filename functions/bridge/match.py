@@ -75,13 +75,22 @@ class Matcher:
 
     def _match(self, receipt: Receipt, deadline: Deadline) -> Match:
         rows: list[Row] = []
-        for number in _recipients(receipt, self._account):
+        for number in self._recipients(receipt, deadline):
             _leave_time(deadline)
             rows += self._log.messages_to(number, self._account.id)
             own = next((row for row in rows if row.verification_id == receipt.verification_id), None)
             if own:
                 return self._conclude(own, receipt, deadline) if _is_open(own) else Match.REPEATED
+        if receipt.number is None:  # its message's outcome is not written yet, or the index does not have it yet
+            return Match.UNMATCHED if self._outcome_overdue else Match.EARLY
         return self._match_doubtful(rows, receipt, deadline)
+
+    def _recipients(self, receipt: Receipt, deadline: Deadline) -> Iterator[str]:
+        """The numbers, E.164, that a receipt may mean."""
+        if receipt.number is not None:
+            return _written(receipt.number, receipt.country_code, self._account)
+        _leave_time(deadline)
+        return iter(self._log.recipients_of(receipt.verification_id))
 
     def _match_doubtful(self, rows: Sequence[Row], receipt: Receipt, deadline: Deadline) -> Match:
         """The message of a receipt whose id the log does not hold (yet)."""
@@ -111,18 +120,18 @@ def _leave_time(deadline: Deadline) -> None:
         raise LogUnavailable("no time is left to ask the log", perhaps_written=False)
 
 
-def _recipients(receipt: Receipt, account: Account) -> Iterator[str]:
-    """The numbers, E.164, that the receipt may mean, the likeliest first."""
+def _written(number: str, country_code: str | None, account: Account) -> Iterator[str]:
+    """The numbers, E.164, that one as the vendor wrote it may mean, the likeliest first."""
     written = [
         # The national number with its country, or the international one, or, though its first digits could be some
         # other country's (6591234567), the national one of the account's country.
-        f"+{receipt.country_code.lstrip('+0')}{receipt.number}" if receipt.country_code else "",
-        receipt.number,
-        f"+{calling_code(account.country)}{receipt.number}",
+        f"+{country_code.lstrip('+0')}{number}" if country_code else "",
+        number,
+        f"+{calling_code(account.country)}{number}",
     ]
     seen: set[str] = set()
     for text in written:
-        number = read_number(text, account.country)
-        if number and number.e164 not in seen:
-            seen.add(number.e164)
-            yield number.e164
+        found = read_number(text, account.country)
+        if found and found.e164 not in seen:
+            seen.add(found.e164)
+            yield found.e164

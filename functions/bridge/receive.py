@@ -49,12 +49,24 @@ class Received:
 class Receiver:
     """Takes receipts."""
 
-    def __init__(self, secrets: Secrets, log: Log, parked: Queue, kept: Queue, clock: Callable[[], float]) -> None:
-        """`parked` holds receipts that wait, `kept` calls that were not recognised; `clock` gives epoch seconds."""
+    def __init__(
+        self,
+        secrets: Secrets,
+        log: Log,
+        parked: Queue,
+        kept: Queue,
+        *,
+        without_number: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        """`parked` holds receipts that wait, `kept` calls that were not recognised; `without_number`: the log has the
+        index by which a receipt without a number is matched; `clock` gives epoch seconds.
+        """
         self._secrets = secrets
         self._log = log
         self._parked = parked
         self._kept = kept
+        self._without_number = without_number
         self._clock = clock
 
     def take(self, call: ReceiptCall, key: str, invocation: Invocation) -> Received:
@@ -70,7 +82,7 @@ class Receiver:
         return self._take(replace(call, since=self._clock()), account, invocation)
 
     def _take(self, call: ReceiptCall, account: Account, invocation: Invocation) -> Received:
-        found = _read(call)
+        found = self._read(call)
         receipts = [one for one in found if isinstance(one, Receipt)]
         unrecognised = [one for one in found if isinstance(one, Unrecognised)]
         early = self._apply(receipts, account, call.since, invocation)
@@ -114,6 +126,12 @@ class Receiver:
             note_unusable(error, account_id, invocation, "receipts")
             raise
 
+    def _read(self, call: ReceiptCall) -> list[Receipt | Unrecognised]:
+        try:
+            return read_receipts(call.body, call.query, without_number=self._without_number)
+        except BadRequest as error:
+            return [Unrecognised(0, str(error))]
+
     def _keep(self, call: ReceiptCall, unrecognised: Sequence[Unrecognised], invocation: Invocation) -> None:
         """Keep a call as it came, and tell its shape: fields' names, no values."""
         invocation.metrics.add(call.account, "ReceiptsUnrecognised", len(unrecognised))
@@ -152,13 +170,6 @@ class Receiver:
             invocation.metrics.add(one.account, "ReceiptsParked")
         later = [one.after_failure(now, PARKED_RECEIPTS) for one in pending]
         return put(self._parked, later, now, invocation.deadline)
-
-
-def _read(call: ReceiptCall) -> list[Receipt | Unrecognised]:
-    try:
-        return read_receipts(call.body, call.query)
-    except BadRequest as error:
-        return [Unrecognised(0, str(error))]
 
 
 def _part(call: ReceiptCall, found: Sequence[Receipt | Unrecognised]) -> ReceiptCall:

@@ -53,6 +53,11 @@ class Settings:
         return self._environ["RECEIPT_QUEUE_URL"]
 
     @property
+    def receipts_without_number(self) -> bool:
+        """Whether the log has an index by the vendor's id, for receipts that carry no number."""
+        return self._environ["RECEIPTS_WITHOUT_NUMBER"] == "true"
+
+    @property
     def unrecognised_queue_url(self) -> str:
         """The queue of receipts that were not recognised."""
         return self._environ["UNRECOGNISED_QUEUE_URL"]

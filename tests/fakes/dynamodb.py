@@ -157,9 +157,12 @@ class FakeDynamoDB(Neighbour):
         ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
         ExpressionAttributeValues: Item | None = None,  # noqa: N803
         ExclusiveStartKey: Item | None = None,  # noqa: N803
-        **_options: Any,
+        IndexName: str = "",  # noqa: N803
+        ConsistentRead: bool = False,  # noqa: N803
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
+            if IndexName and (ConsistentRead or IndexName not in self.indexes):
+                raise invalid("the table has no such index, or a consistent read was asked of it")
             found = []
             for key, item in sorted(self._table(TableName).items()):
                 expression = Expression(item, ExpressionAttributeNames, ExpressionAttributeValues)
@@ -174,6 +177,9 @@ class FakeDynamoDB(Neighbour):
             return {"Items": [_projected(item, names) for item in page], "Count": len(page), **more}
 
         return self._call("query", effect)
+
+    indexes: frozenset[str] = frozenset()
+    """The names of the log's indexes; each has all items."""
 
     page = 1_000
     """How many items one answer to a query holds."""

@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "DISPATCH_QUEUE_URL": "https://sqs.example/dispatch",
     "SINGLE_QUEUE_URL": "https://sqs.example/single",
     "RECEIPT_QUEUE_URL": "https://sqs.example/receipts",
+    "RECEIPTS_WITHOUT_NUMBER": "false",
     "UNRECOGNISED_QUEUE_URL": "https://sqs.example/unrecognised",
     "REPORT_QUEUE_URL": "https://sqs.example/reports",
     "MESSAGE_CENTRAL_URL": "https://vendor.example",

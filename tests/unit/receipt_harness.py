@@ -65,8 +65,8 @@ def change(new: Row | None, old: Row | None = None, sequence: int = 1, **attribu
 class ReceiptHarness(Fakes):
     """One execution environment of receive, and one of report; each with queues of its own."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **settings: str) -> None:
+        super().__init__(**settings)
         self.parked = FakeSQS(self.clock)
         self.delayed = FakeSQS(self.clock)
         self.clevertap = FakeCleverTap(self.clock.sleep)

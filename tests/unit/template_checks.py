@@ -37,6 +37,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "Deployment": "Canary10Percent5Minutes",
         "AcceptReservedConcurrency": "100",
         "ReceiveReservedConcurrency": "20",
+        "ReceiptsWithoutNumber": "true",
         "WarmWritesPerSecond": "8000",
         "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1,subnet-0123456789abcdef2",
         "SecurityGroupIds": "sg-0123456789abcdef0,sg-0123456789abcdef1",
@@ -60,6 +61,7 @@ HOLDERS: dict[str, Callable[[Resource], Any]] = {
 NO_VALUE = {"Ref": "AWS::NoValue"}
 STREAM_SECONDS = 86_400  # DynamoDB keeps a stream's records for a day
 STREAMS_OF_THE_TABLE = {"Fn::Sub": "${SmsLogTable.Arn}/stream/*"}
+INDEX_OF_THE_TABLE = {"Fn::Sub": "${SmsLogTable.Arn}/index/ByVerificationId"}
 # Access log variables that could carry a key, a number or a text. $context.path holds the receipt key.
 SECRETIVE = re.compile(
     r"\$context\.(path|identity\.userAgent|authorizer|requestOverride|customDomain)|\$input|header|query"
@@ -466,7 +468,7 @@ def check_secret(template: Template) -> Iterator[str]:
 
 def check_policies(template: Template) -> Iterator[str]:
     """No permission reaches beyond this stack's own resources, and each says what it is for."""
-    known = (ACCOUNTS_OF_THIS_STACK, STREAMS_OF_THE_TABLE)
+    known = (ACCOUNTS_OF_THIS_STACK, STREAMS_OF_THE_TABLE, INDEX_OF_THE_TABLE)
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for one in statements_of(role):
             if "Sid" not in one or one["Effect"] != "Allow":

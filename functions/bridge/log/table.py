@@ -9,7 +9,7 @@ from bridge.log.row import Row
 from bridge.retry import passing, perhaps_done, tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from bridge.dynamodb import DynamoDB
     from bridge.log.conditions import Condition
@@ -75,12 +75,20 @@ class Table:
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
         """
+        return map(Row.from_item, self.look_up(ConsistentRead=True, **parameters))
+
+    def look_up(self, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """Items of one partition, of the table or of an index of it. Not tried again.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not answer.
+        """
         while True:
             try:
-                page = self._client.query(TableName=self._name, ConsistentRead=True, **parameters)
+                page = self._client.query(TableName=self._name, **parameters)
             except AwsError as error:
                 raise _failure(error, perhaps_written=False) from None
-            yield from map(Row.from_item, page["Items"])
+            yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -17,7 +17,7 @@ from bridge.errors import BadRequest
 from bridge.message import Failure, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_RECEIPTS = 1_000  # in one call
 MAX_BYTES = 1_000_000  # of one call that is read: 1,000 receipts with a lot in each
@@ -33,6 +33,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "verification_id": ("verificationId", "messageId", "transactionId"),
     "number": ("mobileNumber", "mobile", "phoneNumber", "msisdn"),
     "status": ("status", "deliveryStatus", "dlrStatus"),
+}
+# What a receipt has to hold: this, or, where receipts are known to carry no number, the second as well.
+NEEDED: dict[bool, Sequence[frozenset[str]]] = {
+    False: [(whole := frozenset(FIELDS))],
+    True: [whole, whole - {"number"}],
 }
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "country_code": ("countryCode",),
@@ -72,10 +77,10 @@ STATUS_WORDS: dict[str, DeliveryStatus | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One delivery report. `number` as the vendor wrote it; `country_code` where it stands beside it."""
+    """One delivery report. `number` as the vendor wrote it, if it did; `country_code` where it stands beside it."""
 
     verification_id: str
-    number: str
+    number: str | None
     status: str
     country_code: str | None = None
     error_code: str | None = None
@@ -99,9 +104,9 @@ class Unrecognised:
     document: Any = field(default=None, repr=False)
 
 
-def read_receipts(body: bytes, query: str) -> list[Receipt | Unrecognised]:
+def read_receipts(body: bytes, query: str, *, without_number: bool = False) -> list[Receipt | Unrecognised]:
     """The receipts of one call: in the query, or in a body that is a form or JSON, one or an array; each as it stands,
-    or one level deeper, in whatever field.
+    or one level deeper, in whatever field. `without_number`: such ones are read as well.
 
     Raises:
         BadRequest: nothing in the call can hold a receipt.
@@ -111,7 +116,7 @@ def read_receipts(body: bytes, query: str) -> list[Receipt | Unrecognised]:
         raise BadRequest("no delivery report: expected one or an array, as JSON, form or query")
     found: list[Receipt | Unrecognised] = []
     for document in documents:
-        found += _read(len(found), document)
+        found += _read(len(found), document, NEEDED[without_number])
         if len(found) > MAX_RECEIPTS:
             raise BadRequest(f"more than {MAX_RECEIPTS} delivery reports in one call")
     return found
@@ -136,12 +141,18 @@ def documents_of(body: bytes, query: str) -> list[Any]:
     return [fields] if fields else []
 
 
-def _read(index: int, document: Any) -> list[Receipt | Unrecognised]:
+def _read(index: int, document: Any, kinds: Sequence[frozenset[str]]) -> list[Receipt | Unrecognised]:
+    """The receipts in a document, of the first kind that it holds any of."""
+    found = [_read_kind(index, document, needed) for needed in kinds]
+    return next((one for one in found if any(isinstance(receipt, Receipt) for receipt in one)), found[0])
+
+
+def _read_kind(index: int, document: Any, needed: frozenset[str]) -> list[Receipt | Unrecognised]:
     """The receipt that a document is, or those that one of its fields holds."""
-    found = _read_one(index, document)
+    found = _read_one(index, document, needed)
     if isinstance(found, Receipt) or not isinstance(document, dict):
         return [found]
-    nested = [[_read_one(index + n, one) for n, one in enumerate(inner)] for inner in _nested(document)]
+    nested = [[_read_one(index + n, one, needed) for n, one in enumerate(inner)] for inner in _nested(document)]
     readable = [inner for inner in nested if any(isinstance(one, Receipt) for one in inner)]
     # Where two fields hold receipts, who knows which are meant.
     return readable[0] if len(readable) == 1 else [found]
@@ -155,7 +166,7 @@ def _nested(document: Mapping[str, Any]) -> Iterator[list[Any]]:
             yield value
 
 
-def _read_one(index: int, document: Any) -> Receipt | Unrecognised:
+def _read_one(index: int, document: Any, needed: frozenset[str]) -> Receipt | Unrecognised:
     if not isinstance(document, dict):
         return Unrecognised(index, "it is no object", document=document)
     given = {
@@ -164,14 +175,14 @@ def _read_one(index: int, document: Any) -> Receipt | Unrecognised:
         if isinstance(value, str) and value.strip()
     }
     fields = {name: _first(given, names) for name, names in FIELDS.items()}
-    missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if not value]
+    missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if name in needed and not value]
     if missing:
         return Unrecognised(index, f"missing: {'; '.join(missing)}", document=document)
     status = str(fields["status"]).upper()
     if status not in STATUS_WORDS:
         return Unrecognised(index, "unknown status", _shown(status), document)
     optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
-    return Receipt(str(fields["verification_id"]), str(fields["number"]), status, **optional)
+    return Receipt(str(fields["verification_id"]), fields["number"], status, **optional)
 
 
 def _shown(status: str) -> str:

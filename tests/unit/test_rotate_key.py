@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = f"bridge/{ACCOUNT_ID}"
-HELD = secret(encryptionKeys={"1": "k"}, entityId=1107, unknown=[None, "ü"])
+HELD = secret(encryptionKeys={"1": "k" * 32}, entityId=1107, unknown=[None, "ü"])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-# make run · unit · integration · test · check · faults · simulate · browser · e2e · bench · build · validate · quota · deploy · form · pictures · lock · clean
+# make run · unit · integration · test · check · faults · simulate · browser · deployment · e2e · bench · build · validate · quota · deploy · rollback · form · pictures · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -8,11 +8,13 @@ READY := $(VENV)/.ready
 SAM := .venvs/sam/bin/sam
 BENCH := .venvs/bench
 BROWSER := .venvs/browser
+MINISTACK := .venvs/ministack
 CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
+ENV ?= default
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run unit integration test check faults simulate browser e2e bench build runtime quota deploy validate form pictures lock clean
+.PHONY: run unit integration test check faults simulate browser deployment e2e bench build runtime quota deploy rollback validate form pictures lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
@@ -45,6 +47,9 @@ simulate: $(READY) ## days in virtual time: outages, crashes, rates (SEED=n HOUR
 browser: $(READY) $(BROWSER)/.ready ## the operators' page in a real browser (needs Chromium: apt-get install chromium)
 	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/browser
 
+deployment: $(READY) runtime .venvs/sam/.ready $(MINISTACK)/.ready ## sam deploy onto an emulator of AWS that runs the functions (needs python3.13)
+	SAM=$(abspath $(SAM)) MINISTACK=$(abspath $(MINISTACK))/bin/python $(BIN)/python -m pytest tests/deployment
+
 bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench
 
@@ -55,11 +60,14 @@ build: runtime .venvs/sam/.ready ## what is deployed, with bytecode (needs pytho
 runtime:
 	@$(MAKE) --no-print-directory -s -C functions runtime
 
-deploy: quota build ## to AWS; guided the first time
-	@if grep -q parameter_overrides samconfig.toml; then $(SAM) deploy; else $(SAM) deploy --guided; fi
+deploy: quota build ## to AWS; guided the first time, and ends with what is left to do (ENV=staging, SHOW_KEY=1)
+	@$(BIN)/python -m scripts.deploy --sam $(SAM) --env $(ENV) $(if $(SHOW_KEY),--show-key)
+
+rollback: $(READY) .venvs/sam/.ready ## to what was deployed before the last make deploy from here (ENV=staging)
+	@$(BIN)/python -m scripts.roll_back --sam $(SAM) --env $(ENV)
 
 quota: $(READY) ## whether the region is set and the account's concurrency quota is enough (FORCE=1: go on anyhow)
-	@$(BIN)/python scripts/check_quota.py $(if $(FORCE),--force)
+	@$(BIN)/python scripts/check_quota.py --env $(ENV) $(if $(FORCE),--force)
 
 form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)
 	@$(BIN)/python scripts/clevertap_form.py --stack $(STACK) \
@@ -91,6 +99,11 @@ $(BENCH)/.ready: tests/bench/requirements.txt
 $(BROWSER)/.ready: tests/browser/requirements.txt $(READY)
 	rm -rf $(BROWSER)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(BROWSER) -r $<
+
+# On the functions' runtime: ministack runs them by its own Python.
+$(MINISTACK)/.ready: tests/deployment/ministack.txt
+	python3.13 -m venv --clear $(MINISTACK)
+	$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 .venvs/%/.ready: tests/e2e/%.txt
@@ -111,6 +124,8 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
 	cd tests/browser && uv pip compile requirements.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
+	cd tests/deployment && uv pip compile ministack.in --upgrade --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o ministack.txt
 	cd tests/e2e && for tool in sam checkov; do uv pip compile $$tool.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done
 

@@ -1,6 +1,6 @@
 """Checks, before `make deploy` changes anything, that the stack fits into the AWS account.
 
-    python scripts/check_quota.py [--force]
+    python scripts/check_quota.py [--force] [--env default|staging|production]
 
 Lambda's concurrency quota is the account's, in a region: 1,000 as a rule, often 10 in a new account. Dispatch may use
 MaximumConcurrency of it. Where nothing is left for CleverTap's requests they are throttled, and CleverTap does not
@@ -56,8 +56,9 @@ def main(
     """Say whether the stack fits. 1: it does not, or nobody knows where it would go."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--force", action="store_true", help="only warn of a quota that is too small")
+    parser.add_argument("--env", default="default", help="a section of samconfig.toml (default: %(default)s)")
     options = parser.parse_args(arguments)
-    settings = deploy_settings(root / "samconfig.toml")
+    settings = deploy_settings(root / "samconfig.toml", options.env)
     try:
         session = session_of(profile_name=settings.get("profile"), region_name=settings.get("region"))
         check(session, wanted(root / "template.yaml", settings))
@@ -70,9 +71,9 @@ def main(
     return 0
 
 
-def deploy_settings(path: Path) -> dict[str, Any]:
-    """What samconfig.toml says to `sam deploy`: as SAM reads it, with `global` below `deploy`."""
-    config = tomllib.loads(path.read_text()).get("default", {})
+def deploy_settings(path: Path, env: str = "default") -> dict[str, Any]:
+    """What samconfig.toml says to `sam deploy --config-env`: as SAM reads it, with `global` below `deploy`."""
+    config = tomllib.loads(path.read_text()).get(env, {})
     return {**config.get("global", {}).get("parameters", {}), **config.get("deploy", {}).get("parameters", {})}
 
 

@@ -43,6 +43,7 @@ class Deployed:
     api_key: str = field(repr=False)
     receipt_key: str | None = field(repr=False)
     callback_url: str | None
+    customer_id: str | None
     missing: Sequence[str]
 
 
@@ -98,6 +99,7 @@ def read_account(client: SecretsManagerClient, stack: str, account: str | None, 
         api_key=secret.get("apiKey", PLACEHOLDER),
         receipt_key=secret.get("receiptKey"),
         callback_url=secret.get("callbackUrl"),
+        customer_id=None if secret.get("customerId") == PLACEHOLDER else secret.get("customerId"),
         missing=[field for field in NEEDED if secret.get(field, PLACEHOLDER) == PLACEHOLDER],
     )
 

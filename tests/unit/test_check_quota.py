@@ -111,3 +111,9 @@ def test_without_credentials_nothing_is_deployed(project, capsys):
 
 def test_the_repositorys_own_samconfig_can_be_read():
     assert check_quota.deploy_settings(ROOT / "samconfig.toml")["stack_name"] == "clevertap-sms"
+
+
+def test_each_environment_has_parameters_of_its_own(project):
+    lines = ['parameter_overrides = "MaximumConcurrency=2"', "[staging.deploy.parameters]"]
+    some = configured(project, *lines, 'parameter_overrides = "MaximumConcurrency=1000"')
+    assert [check(some, Session(), *arguments) for arguments in ([], ["--env", "staging"])] == [0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,39 @@ def test_every_make_target_is_listed_at_the_top_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     first = makefile.partition("\n")[0].removeprefix("# make ")
     assert set(first.split(" · ")) == set(re.findall(r"^([a-z0-9]+):.*## ", makefile, re.MULTILINE))
+
+
+# The workflow that deploys a copy of this repository
+
+
+def test_nothing_is_deployed_but_by_a_tag_or_by_hand_in_a_copy_that_is_set_up_for_it():
+    workflow = read(".github/workflows/deploy.yml")
+    triggers = workflow[True]  # YAML 1.1 reads "on" so
+    assert triggers.keys() == {"push", "workflow_dispatch"}
+    assert triggers["push"] == {"tags": ["v*"]}
+    assert all("vars.DEPLOY == 'true'" in job["if"] for job in workflow["jobs"].values())
+
+
+def test_each_stack_that_is_deployed_is_a_section_of_samconfig():
+    sections = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    jobs = [job["with"] for job in read(".github/workflows/deploy.yml")["jobs"].values()]
+    assert {one["stack"]: sections[one["environment"]]["deploy"]["parameters"]["stack_name"] for one in jobs} == {
+        "staging-clevertap-sms": "staging-clevertap-sms",
+        "clevertap-sms": "clevertap-sms",
+    }
+    names = sorted(one["stack"] for one in jobs)
+    assert not any(name != other and name.startswith(f"{other}-") for name in names for other in names)
+
+
+def test_a_deployment_has_no_keys_is_tried_and_is_taken_back_when_that_fails():
+    job = read(".github/workflows/deploy_one.yml")["jobs"]["deploy"]
+    assert job["permissions"]["id-token"] == "write"
+    assert "secrets." not in (ROOT / ".github/workflows/deploy_one.yml").read_text()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert [re.split(r"[ =]", command)[0] for command in commands] == [
+        "make",
+        "scripts/bridge",
+        ".venv/bin/python",
+        "make",
+    ]
+    assert job["steps"][-1]["if"] == "failure() && steps.deploy.outcome == 'success'"

@@ -1,0 +1,95 @@
+"""What `make deploy` keeps of the stack before it changes it, and `make rollback`, which deploys that again."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from scripts import roll_back
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEMPLATE = "Resources:\n  AcceptFunction: {Type: AWS::Serverless::Function, Properties: {CodeUri: s3://bucket/abc}}\n"
+
+
+class CloudFormation:
+    """A stack that stands, or none."""
+
+    def __init__(self, parameters: dict[str, str] | None = None, template: Any = TEMPLATE, error: str = "") -> None:
+        self._parameters, self._template, self._error = parameters, template, error
+
+    def describe_stacks(self, **asked: Any) -> dict[str, Any]:
+        if self._parameters is None:
+            raise ClientError({"Error": {"Code": self._error or "ValidationError"}}, "DescribeStacks")
+        listed = [{"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()]
+        return {"Stacks": [{"StackName": asked["StackName"], "Parameters": listed}]}
+
+    def get_template(self, **asked: Any) -> dict[str, Any]:
+        assert asked["TemplateStage"] == "Original", "the other one has no CodeUri that SAM could deploy"
+        return {"TemplateBody": self._template}
+
+
+class Sam:
+    def __init__(self, returncode: int = 0) -> None:
+        self.commands: list[list[str]] = []
+        self._returncode = returncode
+
+    def __call__(self, command: list[str], **_: Any) -> SimpleNamespace:
+        self.commands.append(command)
+        return SimpleNamespace(returncode=self._returncode)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    lines = ["version = 0.1", "[staging.deploy.parameters]", 'stack_name = "sms"', 'region = "ap-south-1"']
+    (tmp_path / "samconfig.toml").write_text("\n".join(lines))
+    return tmp_path
+
+
+def rolled_back(project: Path, sam: Sam) -> int:
+    return roll_back.main(["--sam", "sam", "--env", "staging"], project, sam)
+
+
+def test_a_roll_back_deploys_the_template_and_the_parameters_that_were_kept(project):
+    roll_back.keep(CloudFormation({"AccountId": "6K9", "RetentionDays": "30"}), "sms", project)
+    sam = Sam()
+    assert rolled_back(project, sam) == 0
+    (command,) = sam.commands
+    kept = project / ".aws-sam/before/sms"
+    assert (kept / "template.yaml").read_text() == TEMPLATE
+    assert command[command.index("--template-file") + 1] == str(kept / "template.yaml")
+    assert command[command.index("--config-file") + 1] == str(kept / "samconfig.toml")
+    assert command[command.index("--stack-name") + 1] == "sms"
+    assert "--region=ap-south-1" in command
+    assert command[command.index("--parameter-overrides") + 1 :] == [
+        "ParameterKey=AccountId,ParameterValue=6K9",
+        "ParameterKey=RetentionDays,ParameterValue=30",
+    ]
+
+
+def test_a_template_that_came_back_as_an_object_is_kept_as_one(project):
+    roll_back.keep(CloudFormation({}, template={"Resources": {}}), "sms", project)
+    assert json.loads((project / ".aws-sam/before/sms/template.yaml").read_text()) == {"Resources": {}}
+
+
+def test_nothing_is_kept_of_a_stack_that_is_not_there_and_a_roll_back_says_what_else_to_do(project, capsys):
+    roll_back.keep(CloudFormation(None), "sms", project)
+    sam = Sam()
+    assert rolled_back(project, sam) == 1
+    assert sam.commands == []
+    assert "docs/deploy.md" in capsys.readouterr().err
+
+
+def test_that_the_stack_may_not_be_read_is_no_sign_that_there_is_none(project):
+    with pytest.raises(ClientError):
+        roll_back.keep(CloudFormation(None, error="AccessDenied"), "sms", project)
+
+
+def test_a_roll_back_that_fails_says_so(project):
+    roll_back.keep(CloudFormation({}), "sms", project)
+    assert rolled_back(project, Sam(returncode=1)) == 1

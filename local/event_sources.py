@@ -46,13 +46,14 @@ class QueueSource:
 class StreamSource:
     """A table's stream that feeds a function.
 
-    `window` in seconds; `retries` -1: no limit; `bisects`: a failed batch is halved; `failures_arn`: the queue for
-    what was given up.
+    `window` in seconds; `tumbling` the seconds of its tumbling window, 0 for none; `retries` -1: no limit; `bisects`: a
+    failed batch is halved; `failures_arn`: the queue for what was given up.
     """
 
     arn: str
     batch_size: int
     window: float
+    tumbling: int
     patterns: list[dict[str, Any]]
     reports_failures: bool
     retries: int
@@ -92,6 +93,7 @@ def stream_source(properties: Mapping[str, Any]) -> StreamSource:
         arn=properties["Stream"],
         batch_size=int(properties.get("BatchSize", 100)),
         window=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        tumbling=int(properties.get("TumblingWindowInSeconds", 0)),
         patterns=patterns,
         reports_failures=REPORTS_FAILURES in properties.get("FunctionResponseTypes", []),
         retries=int(properties.get("MaximumRetryAttempts", -1)),

@@ -12,6 +12,7 @@ from local.patterns import matches
 from local.poller import PAUSE, Poller
 from local.queue_poller import reported_failures
 from local.stream import StreamReader
+from local.tumbling import TumblingWindow
 
 if TYPE_CHECKING:
     from local.aws import Aws
@@ -30,6 +31,7 @@ class StreamPoller(Poller):
         self._function = function
         self._sqs = aws.sqs()
         self._reader = StreamReader(aws, source.table_name, from_start=source.starting_position == "TRIM_HORIZON")
+        self._window = TumblingWindow(source.tumbling, self._reader) if source.tumbling else None
         self._waiting: list[dict[str, Any]] = []
         self._since = 0.0
 
@@ -74,12 +76,21 @@ class StreamPoller(Poller):
     def _invoke(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The part of the batch that is still to be done."""
         try:
-            result = self._function.invoke({"Records": batch})
+            result = self._answer(batch)
         except FunctionError as error:
             if not self.stopping.is_set():
                 logger.warning("%s: batch of %d failed: %s", self.name, len(batch), error)
             return batch
         return unfinished(result, batch) if self._source.reports_failures else []
+
+    def _answer(self, batch: list[dict[str, Any]]) -> Any:
+        """What the function answers; with a tumbling window it is told of the shard, and of the window's end."""
+        if not self._window:
+            return self._function.invoke({"Records": batch})
+        now = time.time()
+        if last := self._window.ended(now):
+            self._window.close(self._function.invoke(last))
+        return self._window.keep(self._function.invoke(self._window.event(batch, now)))
 
     def _give_up(self, batch: list[dict[str, Any]], attempts: int) -> None:
         logger.error("%s: %d records given up after %d attempts", self.name, len(batch), attempts)

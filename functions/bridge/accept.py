@@ -6,18 +6,21 @@ What the engine says is worded here, for docs/contracts/clevertap.md §3.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
 from bridge.campaigns.control import State
+from bridge.campaigns.keys import campaign_key
 from bridge.cancel import deadline_for_sqs, not_queued
 from bridge.chunk import Chunk, Lane
 from bridge.clevertap.codes import CODES
 from bridge.clevertap.encryption import is_encrypted
 from bridge.clevertap.requests import parse_records, parse_request
-from bridge.errors import NothingAccepted
+from bridge.errors import LogUnavailable, NothingAccepted
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Status
 from bridge.promotional_hours import until, wait_of
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bridge.account import Account
+    from bridge.campaigns.counting import Counters
     from bridge.campaigns.table import Key
     from bridge.cancel import Canceller
     from bridge.chunk import ChunkQueue
@@ -68,7 +72,14 @@ class Acceptor:
     """Takes what CleverTap posts."""
 
     def __init__(
-        self, engine: Engine, canceller: Canceller, queue: ChunkQueue, opener: Opener, clock: Callable[[], float]
+        self,
+        engine: Engine,
+        canceller: Canceller,
+        queue: ChunkQueue,
+        opener: Opener,
+        counters: Counters,
+        *,
+        clock: Callable[[], float],
     ) -> None:
         """`clock` gives epoch seconds."""
         self._engine = engine
@@ -76,6 +87,7 @@ class Acceptor:
         self._canceller = canceller
         self._queue = queue
         self._opener = opener
+        self._counters = counters
         self._clock = clock
         self._looked_at: dict[Key, float] = {}
         self._log_silent_until = 0.0
@@ -108,6 +120,7 @@ class Acceptor:
         return _rejected(CODES[rejection.failure], rejection.reason)
 
     def _accept_one(self, message: Message, account: Account, invocation: Invocation) -> Answer:
+        message = replace(message, waited_for=True)
         chunk = Chunk(account.id, message.accepted_at, 0, [message], request=invocation.id, lane=Lane.SINGLE)
         leftovers = Leftovers(chunk)
         result = self._try(message, account, leftovers, invocation)
@@ -169,6 +182,8 @@ class Acceptor:
             if result.claim and result.outcome:
                 # For who looks: the message on the queue names this claim, so it passes without.
                 self._log.record([self._log.outcome_row(result.claim, result.outcome)], invocation.deadline)
+            if not message.unsent_claims:  # else its claim's row is counted
+                self._count([message], invocation)
             return _held(result, self._clock()) if result.cause is Cause.HOURS else _accepted(message, "queued")
         doubtful = [not_queued(message, 0)]
         cancelled = self._canceller.cancel(doubtful, message.account, invocation.deadline, report=False)
@@ -181,13 +196,15 @@ class Acceptor:
     def _accept_many(self, parsed: ParsedRequest, account: Account, invocation: Invocation) -> Answer:
         """Queue many messages and log the rejected records."""
         lost = self._queue_many(parsed.messages, account, invocation) if parsed.messages else []
-        accepted = len(parsed.messages) - len(lost)
+        places = {rejection.index for rejection in lost}
+        accepted = [message for place, message in parsed.messages.items() if place not in places]
+        self._count(accepted, invocation)
         rejected = sorted([*parsed.rejections, *lost], key=lambda rejection: rejection.index)
         # Without a single message the answer is a 422, and CleverTap needs no report.
         self._record_rejections(rejected, account, invocation, report=bool(parsed.messages))
-        invocation.metrics.add(account.id, "MessagesAccepted", accepted)
+        invocation.metrics.add(account.id, "MessagesAccepted", len(accepted))
         if accepted:
-            body = {"status": "queued", "accepted": accepted, "rejected": [_about(item) for item in rejected]}
+            body = {"status": "queued", "accepted": len(accepted), "rejected": [_about(item) for item in rejected]}
             return Answer(HTTPStatus.OK, body)
         answer = _rejected(CODES[rejected[0].failure], rejected[0].reason)
         return Answer(answer.status, answer.body | {"rejected": [_about(item) for item in rejected]})
@@ -214,6 +231,24 @@ class Acceptor:
         if len(lost) == len(messages):
             raise NothingAccepted("the queue could not be reached")
         return lost
+
+    def _count(self, queued: Sequence[Message], invocation: Invocation) -> None:
+        """Count messages that are queued as accepted, by campaign. They are, whether or not they can be counted."""
+        campaigns: dict[Key, list[Message]] = defaultdict(list)
+        for message in queued:
+            campaigns[message.account, campaign_key(message.campaign_id)].append(message)
+        reason = "no time left"
+        while campaigns and invocation.deadline.allows(CALL_SECONDS):
+            key, messages = next(iter(campaigns.items()))
+            try:
+                self._counters.accept(key, len(messages), sum(message.segments for message in messages))
+            except LogUnavailable as error:
+                reason = str(error)
+                break
+            del campaigns[key]
+        for key, messages in campaigns.items():
+            logger.warning("accepted messages are not counted", account=key[0], reason=reason, count=len(messages))
+            invocation.metrics.add(key[0], "AcceptedUncounted", len(messages))
 
     def _record_rejections(
         self, rejections: Sequence[Rejection], account: Account, invocation: Invocation, *, report: bool

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from bridge.aws_clients import Sqs
     from bridge.campaigns.control import Controls
     from bridge.campaigns.counters import Campaigns
+    from bridge.campaigns.counting import Counters
+    from bridge.campaigns.table import CampaignTable
     from bridge.chunk import ChunkQueue
+    from bridge.count import CampaignCounter
     from bridge.dispatch import Dispatcher
     from bridge.dynamodb import DynamoDB
     from bridge.engine import Engine
@@ -86,7 +89,8 @@ class App:
 
         engine = self._engine(1, SINGLE_FAILURES)
         opener = Opener(self.secrets.reload, _decrypt)
-        return Acceptor(engine, Canceller(engine.log), self._chunk_queue(), opener, self._clock)
+        canceller, counters = Canceller(engine.log), self._counters()
+        return Acceptor(engine, canceller, self._chunk_queue(), opener, counters, clock=self._clock)
 
     @cached_property
     def dispatch(self) -> Dispatcher:
@@ -137,15 +141,21 @@ class App:
         """Campaigns and their counters."""
         from bridge.campaigns.counters import Campaigns
 
-        return Campaigns(self._settings.campaign_table, self._dynamodb)
+        return Campaigns(self._campaign_table, self._clock)
 
     @cached_property
     def controls(self) -> Controls:
         """Pauses, stops and resumes."""
         from bridge.campaigns.control import Controls
-        from bridge.campaigns.table import CampaignTable
 
-        return Controls(CampaignTable(self._settings.campaign_table, self._dynamodb), self._clock)
+        return Controls(self._campaign_table, self._clock)
+
+    @cached_property
+    def count(self) -> CampaignCounter:
+        """Of the log's stream, for the campaigns' counters."""
+        from bridge.count import CampaignCounter
+
+        return CampaignCounter(self._counters())
 
     # ── What they are made of ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,15 +174,13 @@ class App:
 
     def _engine(self, concurrency: int, failures: int) -> Engine:
         from bridge.campaigns.shared_breaker import SharedBreaker
-        from bridge.campaigns.table import CampaignTable
         from bridge.engine import Engine
         from bridge.send import Sender
         from bridge.steering import Steering
 
         log, vendor = self._log(), self.vendor(concurrency)
         sender = Sender(log, vendor, self._settings.worker_lifetime, self._clock)
-        table = CampaignTable(self._settings.campaign_table, self._dynamodb)
-        shared, steering = SharedBreaker(table), Steering(table, self._clock)
+        shared, steering = SharedBreaker(self._campaign_table), Steering(self._campaign_table, self._clock)
         options: Any = {"concurrency": concurrency, "failures": failures, "clock": self._clock}
         return Engine(sender, vendor, log, shared, steering, **options)
 
@@ -205,6 +213,17 @@ class App:
         from bridge.log.reader import Reader
 
         return Reader(self._settings.log_table, self._dynamodb, self._sleep)
+
+    def _counters(self) -> Counters:
+        from bridge.campaigns.counting import Counters
+
+        return Counters(self._campaign_table, retention_days=self._settings.retention_days, clock=self._clock)
+
+    @cached_property
+    def _campaign_table(self) -> CampaignTable:
+        from bridge.campaigns.table import CampaignTable
+
+        return CampaignTable(self._settings.campaign_table, self._dynamodb)
 
     def _chunk_queue(self) -> ChunkQueue:
         from bridge.chunk import ChunkQueue, Lane

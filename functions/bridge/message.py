@@ -113,6 +113,8 @@ class Message:
         """
         return self.resend is not None and self.resend.status is Status.UNKNOWN
 
+    waited_for: bool = False
+
     @property
     def national_number(self) -> str:
         """The number without the country calling code, as Message Central wants it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bridge.clevertap.callbacks import MAX_ITEMS, POST_SECONDS, Event, Reaction, event_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.clevertap.callbacks import Callbacks, Reply
     from bridge.invocation import Invocation
+    from bridge.log.change import Change
     from bridge.pending import SqsMessage
     from bridge.secrets import Secrets
     from bridge.sqs import Queue
@@ -27,18 +28,6 @@ QUEUE_SECONDS = 5.0  # kept back to queue what CleverTap does not accept
 
 NO_ACCOUNT = "none"
 """Under which a malformed record is counted that names no account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of a row, as the log's stream tells it. `place` is its sequence number.
-
-    The images, before and after, are in DynamoDB's typed JSON; empty where there was, or is, no row.
-    """
-
-    place: str
-    old: Mapping[str, Any]
-    new: Mapping[str, Any]
 
 
 def final_event(change: Change, now: float) -> Event | None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
-from bridge.report import Change
+from bridge.log.change import Change
 from handlers.entry import lambda_handler
 from handlers.sqs_event import failures, sqs_messages
 
@@ -21,12 +21,8 @@ def report(reporter: Reporter, event: dict[str, Any], invocation: Invocation) ->
     """Report one batch of the stream's, or of the queue's; what failed is named, and comes again."""
     records = event["Records"]
     if records and "dynamodb" in records[0]:
-        return failures(reporter.report([_change(record["dynamodb"]) for record in records], invocation)[:1])
+        return failures(reporter.report([Change.from_record(record["dynamodb"]) for record in records], invocation)[:1])
     return failures([one.id for one in sqs_messages(records) if not reporter.retry(one, invocation)])
-
-
-def _change(image: dict[str, Any]) -> Change:
-    return Change(image["SequenceNumber"], image.get("OldImage", {}), image.get("NewImage", {}))
 
 
 handler = lambda_handler(partial(report, App.from_environment().report), RESPONSE_MARGIN)

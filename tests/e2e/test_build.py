@@ -20,6 +20,7 @@ FUNCTIONS = (
     "DispatchFunction",
     "ReceiveFunction",
     "ReportFunction",
+    "CountFunction",
     "ConsoleFunction",
     "SteerFunction",
 )

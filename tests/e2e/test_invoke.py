@@ -126,6 +126,10 @@ def test_a_message_that_became_final_is_reported_to_clevertap(invoke, world):
     assert (report["event"], report["ts"]) == ("delivered", 1795341607)
 
 
+def test_a_message_that_became_final_is_counted_by_its_campaign(invoke):
+    assert invoke("CountFunction", "stream.json").result == {"state": {}, "batchItemFailures": []}
+
+
 def test_at_log_level_debug_no_library_tells_a_secret_a_number_or_a_text(invoke):
     # Lambda sets the level of the root logger, and with it that of botocore and urllib3, which log whole requests.
     answer = invoke("AcceptFunction", "single.json", LogLevel="DEBUG")

@@ -102,13 +102,16 @@ def running():
     queues = QuickQueues()
     port = free_port()
     with Simulator() as vendor, Sink() as clevertap, Sink() as others, queues.server:
-        window = {"Events": {"FinalMessages": {"Properties": {"MaximumBatchingWindowInSeconds": 1}}}}
+        quick = {"Properties": {"MaximumBatchingWindowInSeconds": 1}}
         options = Options(
             message_central_url=vendor.url,
             callback_url=clevertap.callback_url,
             port=port,
             secret={"senderId": SENDERS[ACCOUNT]},
-            overrides={"ReportFunction": window},
+            overrides={
+                "ReportFunction": {"Events": {"FinalMessages": quick}},
+                "CountFunction": {"Events": {"Changes": quick}},
+            },
             variables={"AWS_ENDPOINT_URL_SQS": queues.server.url},
         )
         with Bridge(options) as bridge:

@@ -25,7 +25,7 @@ SERVICES = ("dynamodb", "secretsmanager", "sqs")
 SAME_PERMISSION = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 # Classes whose members count only where they are asked of an object that is called so (`self`: in the class itself).
 # `App.from_environment().accept` is asked of the class.
-CALLED = {"App": r"\bapp$|\bApp\b", "Settings": r"settings$|\bSettings\b"}
+CALLED = {"App": r"\bapp$|\bApp\b", "CampaignTable": r"\b_?table$", "Settings": r"settings$|\bSettings\b"}
 
 Function = ast.FunctionDef
 Definition = ast.FunctionDef | ast.ClassDef

@@ -16,6 +16,8 @@ from cfnlint.decode import cfn_yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+from bridge.campaigns.counting import PLACE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -397,13 +399,9 @@ def check_retention(template: Template) -> Iterator[str]:
         yield "DispatchQueue forgets chunks that are still valid"
 
 
-def check_stream(template: Template) -> Iterator[str]:
-    """report hears of messages that became final and are to be reported, and of nothing else."""
-    for _, source, mapping in sources(template):
-        if source != "SmsLogTable":
-            continue
-        patterns = [json.loads(one["Pattern"]) for one in mapping.get("FilterCriteria", {}).get("Filters", ())]
-        wanted = {
+STREAM_READERS: dict[str, tuple[Resource, float]] = {
+    "ReportFunction": (
+        {
             "eventName": ["INSERT", "MODIFY"],
             "dynamodb": {
                 "NewImage": {
@@ -411,13 +409,38 @@ def check_stream(template: Template) -> Iterator[str]:
                     "status": {"S": ["rejected", "expired", "cancelled", "delivered", "undelivered"]},
                 }
             },
-        }
+        },
+        STREAM_SECONDS / 2,  # so that what its failures point to can still be read
+    ),
+    "CountFunction": ({"eventName": ["INSERT", "MODIFY"]}, PLACE_SECONDS - 2 * 3_600),
+}
+"""What each reader of the stream hears of, and how old it may be at most."""
+
+
+def check_stream(template: Template) -> Iterator[str]:
+    """report hears of messages that became final and are to be reported, count of all changes, and each gives up late
+    enough, and before the stream forgets.
+    """
+    for function, source, mapping in sources(template):
+        if source != "SmsLogTable":
+            continue
+        wanted, oldest = STREAM_READERS[function]
+        patterns = [json.loads(one["Pattern"]) for one in mapping.get("FilterCriteria", {}).get("Filters", ())]
         if patterns != [wanted]:
-            yield f"the stream's filter is {patterns}"
+            yield f"the stream's filter of {function} is {patterns}"
         if not mapping.get("BisectBatchOnFunctionError"):
-            yield "one bad record would hold up its neighbours"
-        if not 3_600 <= mapping.get("MaximumRecordAgeInSeconds", 0) <= STREAM_SECONDS / 2:
-            yield "what the stream's failures point to is given up too soon, or gone when somebody reads them"
+            yield f"one bad record would hold up its neighbours at {function}"
+        if not 3_600 <= mapping.get("MaximumRecordAgeInSeconds", 0) <= min(oldest, STREAM_SECONDS - 3_600):
+            yield f"{function} gives up too soon, or too late"
+
+
+def check_counting(template: Template) -> Iterator[str]:
+    """count learns the shard, and has its records in their order."""
+    [counting] = [mapping for function, _, mapping in sources(template) if function == "CountFunction"]
+    if not counting.get("TumblingWindowInSeconds"):
+        yield "count does not learn the shard: its source has no tumbling window"
+    if counting.get("ParallelizationFactor", 1) != 1:
+        yield "count has the records of a shard in no order"
 
 
 # What must hold: data at rest

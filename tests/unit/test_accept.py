@@ -14,12 +14,15 @@ from bridge import times
 from bridge.accept import LOG_PAUSE_SECONDS, LOOK_SECONDS
 from bridge.aws import CALL_SECONDS
 from bridge.breaker import SINGLE_FAILURES
+from bridge.campaigns.counters import Campaigns
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS
+from bridge.campaigns.table import CampaignTable
 from bridge.chunk import decode
 from bridge.errors import NothingAccepted
 from bridge.message import Outcome, Status
 from bridge.message_central import verdicts
 from bridge.promotional_hours import PromotionalHours
+from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import (
     APPLIED,
     DENIED,
@@ -591,3 +594,67 @@ def test_where_templates_are_required_what_has_one_or_goes_elsewhere_is_sent(bri
     elsewhere = bridge.post({"to": "+971501234567", "text": text()}, **needs)
 
     assert [with_template.body["status"], elsewhere.body["status"]] == ["sent", "sent"]
+
+
+# ── Counting what was accepted ───────────────────────────────────────────────
+
+
+def accepted(bridge: Bridge) -> dict[str | None, tuple[int, int]]:
+    """What is counted as accepted, with its parts, by campaign."""
+    campaigns = Campaigns(CampaignTable(CAMPAIGNS, bridge.dynamodb), bridge.clock)  # type: ignore[arg-type] # the fake
+    return {one.id: (one.accepted, one.accepted_parts) for one in campaigns.list(ACCOUNT_ID)}
+
+
+def of_campaign(campaign: str, *indexes: int) -> list[dict[str, str]]:
+    return [{"to": number(index), "text": "x" * 170, "campaignId": campaign} for index in indexes]
+
+
+def test_a_batch_counts_what_it_queued_by_campaign(bridge: Bridge):
+    bridge.post([*of_campaign("1", 1, 2, 3), *of_campaign("2", 4), {"to": number(5), "text": "x"}, {"to": "nobody"}])
+
+    assert accepted(bridge) == {"1": (3, 6), "2": (1, 2), None: (1, 1)}
+
+
+def test_a_batch_of_one_campaign_costs_one_call(bridge: Bridge):
+    bridge.post(of_campaign("1", *range(50)))
+
+    assert bridge.dynamodb.calls == {"update_item": 1}
+
+
+def test_what_was_not_queued_is_not_counted(bridge: Bridge):
+    bridge.sqs.refused.extend([{1}, {0}, {0}])
+
+    bridge.post(of_campaign("1", *range(150)))
+
+    assert accepted(bridge)["1"] == (100, 200)
+
+
+def test_a_message_that_is_sent_at_once_is_counted_by_its_mark_in_the_log(bridge: Bridge):
+    bridge.post(of_campaign("1", 1))
+
+    [row] = bridge.dynamodb.rows()
+    assert (row.status, row.waited_for) == (Status.SENT, True)
+    assert accepted(bridge) == {}
+
+
+def test_a_message_that_is_queued_before_it_was_claimed_is_counted_and_its_later_claim_bears_no_mark(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.LOST] * SINGLE_FAILURES)
+    for index in range(SINGLE_FAILURES):
+        bridge.post(of_campaign("1", index))
+
+    assert bridge.post(of_campaign("1", 9)).body["status"] == "queued"
+    assert accepted(bridge) == {"1": (1, 2)}, "of the others the log says it"
+    [entry] = bridge.sqs.entries
+    assert decode(entry.body).messages[0].waited_for is False
+
+
+@pytest.mark.fault("accepted-uncounted")
+@pytest.mark.parametrize("fault", [UNREACHED, LOST_AFTER, DENIED])
+def test_messages_that_cannot_be_counted_are_accepted_all_the_same(bridge: Bridge, fault: Fault):
+    bridge.dynamodb.down("update_item", fault)
+
+    answer = bridge.post([*of_campaign("1", 1, 2), *of_campaign("2", 3)])
+
+    assert (answer.status, answer.body["accepted"]) == (HTTPStatus.OK, 3)
+    assert bridge.dynamodb.calls["update_item"] == 1, "the others would wait for the same"
+    assert bridge.counts()["AcceptedUncounted"] == 3

@@ -19,6 +19,7 @@ from console.figures import GROUPS, MEANINGS, figures
 from console.request import request_of
 from console.steering import SteeringPages
 from console.views import Views
+from tests.fakes.campaigns import campaign_table
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
 from tests.fakes.faults import THROTTLED
@@ -34,7 +35,7 @@ class Page:
     def __init__(self) -> None:
         self.dynamodb, self.metrics = FakeDynamoDB(), InvocationMetrics()
         controls = Controls(CampaignTable(CAMPAIGNS, self.dynamodb), Clock())
-        pages = CampaignPages(Campaigns(CAMPAIGNS, self.dynamodb), controls)
+        pages = CampaignPages(Campaigns(campaign_table(self.dynamodb), Clock()), controls)
         self.controls = controls
         self._console = Views({"campaign": pages.one}, pages.all, "Nothing was changed.")
         self._steer = Views(SteeringPages(controls, self.metrics).views(), None, "Look.")
@@ -246,11 +247,11 @@ def test_every_status_is_in_one_group_and_has_a_meaning():
 
 def test_the_parts_of_a_bar_fill_it(page):
     page.count("42", accepted=7, delivered=3, sent=1, unknown=1)
-    bar = figures(Campaigns(CAMPAIGNS, page.dynamodb).list(ACCOUNT_ID)[0]).bar
+    bar = figures(Campaigns(campaign_table(page.dynamodb), Clock()).list(ACCOUNT_ID)[0]).bar
     assert sum(part.width for part in bar) == pytest.approx(100)
     assert [part.name for part in bar] == ["delivered", "sent", "waiting", "unknown"]
 
 
 def test_a_campaign_with_more_rows_than_were_accepted_is_shown_by_its_rows(page):
     page.count("42", accepted=5, delivered=5, rejected=2)
-    assert figures(Campaigns(CAMPAIGNS, page.dynamodb).list(ACCOUNT_ID)[0]).total == 7
+    assert figures(Campaigns(campaign_table(page.dynamodb), Clock()).list(ACCOUNT_ID)[0]).total == 7

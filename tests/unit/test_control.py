@@ -163,3 +163,22 @@ def test_a_change_on_lambda_is_logged_and_counted(controls: Controls, capsys: py
 
     assert metrics.counts[ACCOUNT_ID] == {"CampaignsStopped": 1}
     assert '"campaign":"42","state":"stopped","by":"ana"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", [State.PAUSED, State.STOPPED])
+def test_a_campaign_that_is_held_back_stays_so_however_long_nothing_is_counted(
+    controls: Controls, dynamodb: FakeDynamoDB, state: State
+):
+    dynamodb._write(CAMPAIGNS, {"account": {"S": KEY[0]}, "campaign": {"S": KEY[1]}, "expiresAt": {"N": "1"}})
+
+    controls.change(KEY, state, by="ana")
+
+    assert "expiresAt" not in dynamodb.tables[CAMPAIGNS][KEY]
+
+
+def test_a_campaign_that_runs_again_is_forgotten_as_others_are(controls: Controls, dynamodb: FakeDynamoDB):
+    dynamodb._write(CAMPAIGNS, {"account": {"S": KEY[0]}, "campaign": {"S": KEY[1]}, "expiresAt": {"N": "1"}})
+
+    controls.change(KEY, State.RUNNING, by="ana")
+
+    assert dynamodb.tables[CAMPAIGNS][KEY]["expiresAt"] == {"N": "1"}

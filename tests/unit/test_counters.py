@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.campaigns.control import RUNNING, State
 from bridge.campaigns.counters import Campaign, Campaigns
 from bridge.campaigns.keys import campaign_key, day_key
+from bridge.campaigns.table import CampaignTable
 from bridge.errors import LogUnavailable
 from bridge.message import Status
 from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
 from tests.fakes.faults import DENIED, LOST_AFTER, THROTTLED, UNREACHED, Fault
 from tests.fakes.values import ACCOUNT_ID
+
+if TYPE_CHECKING:
+    from tests.fakes.clock import Clock
 
 EMPTY = Campaign(
     account=ACCOUNT_ID,
@@ -24,12 +30,13 @@ EMPTY = Campaign(
     codes={},
     first_at=None,
     last_at=None,
+    control=RUNNING,
 )
 
 
 @pytest.fixture
-def campaigns(dynamodb: FakeDynamoDB) -> Campaigns:
-    return Campaigns(CAMPAIGNS, dynamodb)  # type: ignore[arg-type] # the fake
+def campaigns(dynamodb: FakeDynamoDB, clock: Clock) -> Campaigns:
+    return Campaigns(CampaignTable(CAMPAIGNS, dynamodb), clock)  # type: ignore[arg-type] # the fake
 
 
 def item(dynamodb: FakeDynamoDB, key: str, **attributes: int | str) -> None:
@@ -69,6 +76,7 @@ def test_a_campaign_has_its_counters_and_what_is_zero_is_left_out(campaigns: Cam
         codes={"910": 1},
         first_at="2026-11-28T01:00:00.000Z",
         last_at="2026-11-28T02:00:00.000Z",
+        control=RUNNING,
     )
 
 
@@ -84,7 +92,11 @@ def test_a_campaigns_rows_are_the_sum_of_its_statuses(campaigns: Campaigns, dyna
 def test_a_campaign_that_is_only_steered_has_counted_nothing(campaigns: Campaigns, dynamodb: FakeDynamoDB):
     item(dynamodb, "42", state="paused")
 
-    assert campaigns.get(ACCOUNT_ID, "42") == EMPTY
+    found = campaigns.get(ACCOUNT_ID, "42")
+
+    assert found
+    assert found.control.state is State.PAUSED
+    assert replace(found, control=RUNNING) == EMPTY
 
 
 def test_a_list_has_all_campaigns_of_the_account_newest_first_over_all_pages(
@@ -110,7 +122,7 @@ def test_the_accounts_own_item_and_its_days_are_no_campaigns_but_a_campaign_call
 
 @pytest.mark.parametrize("fault", [THROTTLED, DENIED, UNREACHED, LOST_AFTER])
 def test_a_table_that_cannot_be_read_is_said_to_be_so(campaigns: Campaigns, dynamodb: FakeDynamoDB, fault: Fault):
-    for call in ("get_item", "query"):
+    for call in ("batch_get_item", "query"):
         dynamodb.fail(call, fault)
 
     with pytest.raises(LogUnavailable, match="campaigns cannot be read"):

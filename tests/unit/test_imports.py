@@ -108,7 +108,7 @@ def cost_ms(module: str, known: set[str]) -> float:
 PAYLOADS = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
-from bridge.report import Change
+from bridge.log.change import Change
 from bridge.transport import Response
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, secret

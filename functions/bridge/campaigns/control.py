@@ -132,7 +132,9 @@ def _change(control: Control) -> tuple[str, dict[str, Any]]:
     """The update that writes a control, and adds it to the actions."""
     values = dict(zip(_ATTRIBUTES, (control.state.value, *astuple(control)[1:]), strict=True))
     given = {name: {"S": value} for name, value in values.items() if value is not None}
-    absent = ", ".join(name for name in values if name not in given)
+    absent = [name for name in values if name not in given]
+    if control.state is not State.RUNNING:
+        absent.append("expiresAt")  # who held a campaign back finds it held back, however long nothing is sent
     changes = ", ".join(f"{'#state' if name == 'state' else name} = :{name}" for name in given)
     update = f"SET {changes}, actions = list_append(if_not_exists(actions, :none), :actions)"
     options = {
@@ -144,4 +146,4 @@ def _change(control: Control) -> tuple[str, dict[str, Any]]:
         },
         "ReturnValues": "ALL_NEW",
     }
-    return update + (f" REMOVE {absent}" if absent else ""), options
+    return update + (f" REMOVE {', '.join(absent)}" if absent else ""), options

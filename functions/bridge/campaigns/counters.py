@@ -7,21 +7,18 @@ They stand flat on a campaign's item in `CampaignTable`, so that one UpdateItem 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bridge.campaigns.control import control_of
+from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, CODE, FIRST_AT, LAST_AT, MESSAGES, PARTS
 from bridge.campaigns.keys import campaign_id_of, campaign_key, is_campaign
-from bridge.errors import AwsError, LogUnavailable
 from bridge.message import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from bridge.dynamodb import DynamoDB
-
-MESSAGES, PARTS, CODE = "n_", "parts_", "code_"
-"""What the names of the counters by status, and of those by code, begin with."""
-ACCEPTED, ACCEPTED_PARTS = "accepted", "acceptedParts"
-FIRST_AT, LAST_AT = "firstAt", "lastAt"
+    from bridge.campaigns.control import Control
+    from bridge.campaigns.table import CampaignTable, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +40,7 @@ class Campaign:
     codes: Mapping[str, int]
     first_at: str | None
     last_at: str | None
+    control: Control
 
     @property
     def rows(self) -> int:
@@ -50,8 +48,8 @@ class Campaign:
         return sum(self.statuses.values())
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Campaign:
-        """A campaign's item in DynamoDB's typed JSON."""
+    def from_item(cls, item: Item, now: float) -> Campaign:
+        """A campaign's item in DynamoDB's typed JSON, at a time in epoch seconds."""
         codes = {name.removeprefix(CODE): _number(item, name) for name in item if name.startswith(CODE)}
         return cls(
             account=item["account"]["S"],
@@ -63,69 +61,47 @@ class Campaign:
             codes={code: count for code, count in codes.items() if count},
             first_at=_text(item, FIRST_AT),
             last_at=_text(item, LAST_AT),
+            control=control_of(item, now),
         )
 
 
 class Campaigns:
     """Reads the campaigns of accounts."""
 
-    def __init__(self, table: str, client: DynamoDB) -> None:
-        """`table` is the name of `CampaignTable`."""
+    def __init__(self, table: CampaignTable, clock: Callable[[], float]) -> None:
+        """`clock` gives epoch seconds."""
         self._table = table
-        self._client = client
+        self._clock = clock
 
     def list(self, account: str) -> list[Campaign]:
         """An account's campaigns, those that changed last first.
 
         Raises:
-            LogUnavailable: the table cannot be read.
+            LogUnavailable: they cannot be read.
         """
-        found = [Campaign.from_item(item) for item in self._items(account) if is_campaign(item["campaign"]["S"])]
+        items = (item for item in self._table.of_account(account) if is_campaign(item["campaign"]["S"]))
+        found = [Campaign.from_item(item, self._clock()) for item in items]
         return sorted(found, key=lambda one: (one.last_at or "", one.id or ""), reverse=True)
 
     def get(self, account: str, campaign_id: str | None) -> Campaign | None:
         """One campaign; None: nothing is known of it.
 
         Raises:
-            LogUnavailable: the table cannot be read.
+            LogUnavailable: it cannot be read.
         """
-        key = {"account": {"S": account}, "campaign": {"S": campaign_key(campaign_id)}}
-        try:
-            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        except AwsError as error:
-            raise _unreadable(error) from None
-        return Campaign.from_item(answer["Item"]) if "Item" in answer else None
-
-    def _items(self, account: str) -> Iterator[dict[str, Any]]:
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "account = :account",
-            "ExpressionAttributeValues": {":account": {"S": account}},
-            "ConsistentRead": True,
-        }
-        while True:
-            try:
-                page = self._client.query(**query)
-            except AwsError as error:
-                raise _unreadable(error) from None
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        key = account, campaign_key(campaign_id)
+        item = self._table.read([key]).get(key)
+        return Campaign.from_item(item, self._clock()) if item else None
 
 
-def _by_status(item: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[Status, int]:
+def _by_status(item: Item, prefix: str) -> dict[Status, int]:
     counts = {status: _number(item, prefix + status) for status in Status}
     return {status: count for status, count in counts.items() if count}
 
 
-def _number(item: Mapping[str, Mapping[str, Any]], name: str) -> int:
+def _number(item: Item, name: str) -> int:
     return int(item.get(name, {}).get("N", 0))
 
 
-def _text(item: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
+def _text(item: Item, name: str) -> str | None:
     return item.get(name, {}).get("S")
-
-
-def _unreadable(error: Any) -> LogUnavailable:
-    return LogUnavailable(f"campaigns cannot be read: {error.code}", perhaps_written=False)

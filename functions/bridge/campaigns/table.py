@@ -1,4 +1,6 @@
-"""The calls of DynamoDB that steering is made of: `CampaignTable`'s items, read together and changed on condition."""
+"""The calls of DynamoDB that steering and counting are made of: `CampaignTable`'s items, read together and changed on
+condition.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.errors import AwsError, AwsRefused, ConditionFailed, LogUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bridge.dynamodb import DynamoDB
 
@@ -39,6 +41,28 @@ class CampaignTable:
         for start in range(0, len(wanted), MOST_KEYS):
             found |= self._read(wanted[start : start + MOST_KEYS])
         return found
+
+    def of_account(self, account: str) -> Iterator[Item]:
+        """All items of an account, as they are at this moment, page by page.
+
+        Raises:
+            LogUnavailable: not all could be read.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "account = :account",
+            "ExpressionAttributeValues": {":account": {"S": account}},
+            "ConsistentRead": True,
+        }
+        while True:
+            try:
+                page = self._client.query(**query)
+            except AwsError as error:
+                raise LogUnavailable(f"campaigns cannot be read: {error.code}") from None
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def update(self, key: Key, update: str, **options: Any) -> Item:
         """Change an item, which need not be there; what was asked for by `ReturnValues`.

@@ -20,6 +20,7 @@ class Row:
 
     Times are ISO-8601 texts in UTC with milliseconds (`times.iso`): they sort, and read well in the console.
     `expires_at` is in epoch seconds, as DynamoDB's time to live wants it. `attempts` counts the one under way.
+    `waited_for`: the claim is accept's, of a message that it sends while CleverTap waits; else there is no attribute.
     `report`: CleverTap is still to be told how the message ended. `code` is CleverTap's (`clevertap/codes.py`).
     `resent_by`, `resent_at`: who had it sent again after an end that it came to before, and when.
     `encryption` says how a message came that came encrypted (`clevertap/encryption.py`).
@@ -49,6 +50,7 @@ class Row:
     reason: str | None = None
     resent_by: str | None = None
     resent_at: str | None = None
+    waited_for: bool | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -128,7 +130,7 @@ def _attribute(name: str) -> str:
 
 
 # All that is not text. Looked up once: a row is written twice for each message.
-_TYPES = {"status": Status, "attempts": int, "expires_at": int, "segments": int, "report": bool}
+_TYPES = {"status": Status, "attempts": int, "expires_at": int, "segments": int, "report": bool, "waited_for": bool}
 _KINDS: dict[type[Any], str] = {str: "S", Status: "S", int: "N", bool: "BOOL"}
 _FIELDS = [_Field(field.name, _attribute(field.name), _TYPES.get(field.name, str)) for field in fields(Row)]
 _BY_ATTRIBUTE = {field.attribute: field for field in _FIELDS}

@@ -51,6 +51,7 @@ class Rows:
             expires_at=int(now) + self._retention,
             resent_by=message.resend.by if message.resend else None,
             resent_at=message.resend.at if message.resend else None,
+            waited_for=message.waited_for or None,
         )
         return Claim(message, claim_id, row)
 

@@ -1,0 +1,166 @@
+"""How many messages of a campaign stand in each status: differences of the log's rows before and after each change.
+
+A row that is deleted, because it expired or was forgotten, stays counted: the counters say what became of all messages
+of a campaign, and the log holds those of the last weeks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bridge.aws import CALL_SECONDS
+from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, CODE, MESSAGES, PARTS, Step, padded
+from bridge.campaigns.keys import campaign_key
+from bridge.errors import LogUnavailable
+from bridge.message import Status
+from bridge.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bridge.campaigns.counting import Counters
+    from bridge.campaigns.table import Key
+    from bridge.invocation import Invocation
+    from bridge.log.change import Change
+
+    Image = Mapping[str, Any]
+
+NO_ACCOUNT = "none"
+"""Under which a malformed row is counted that names no account."""
+
+LONGEST_KEY = 2_048  # bytes of a partition key, DynamoDB's limit
+MOST_PARTS = 100  # more than any text has that is let in
+LONGEST_CODE = 10
+
+
+MALFORMED = (ValueError, KeyError, TypeError)
+"""What reading a malformed row raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a row is counted: its campaign, its status, its parts and its code."""
+
+    key: Key
+    status: Status
+    parts: int
+    code: str | None
+    waited_for: bool
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What it adds to its campaign's counters."""
+        counts = {MESSAGES + self.status: 1, PARTS + self.status: self.parts}
+        return counts if self.code is None else {**counts, CODE + self.code: 1}
+
+
+class CampaignCounter:
+    """Counts what the log's stream tells."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def count(self, shard: str, changes: Sequence[Change], invocation: Invocation) -> str | None:
+        """Count changes of one shard of the stream, given in its order.
+
+        Returns the place of the first change that could not be counted, from which on they have to come again; None:
+        all are counted.
+        """
+        campaigns: dict[Key, list[Step]] = defaultdict(list)
+        for change in changes:
+            for key, step in self._steps(change, invocation):
+                campaigns[key].append(step)
+        left = self._add(shard, campaigns, invocation)
+        logger.info("counted", changes=len(changes), campaigns=len(campaigns), left=len(left))
+        return min((campaigns[key][0].place for key in left), key=padded, default=None)
+
+    def _add(self, shard: str, campaigns: Mapping[Key, Sequence[Step]], invocation: Invocation) -> list[Key]:
+        """Count, one campaign after the other; those that could not be counted."""
+        left = [*campaigns]
+        while left and invocation.deadline.allows(CALL_SECONDS):
+            try:
+                self._counters.add(left[0], shard, campaigns[left[0]])
+            except LogUnavailable as error:
+                # The table is the same for all: the others would wait for nothing.
+                logger.error("changes are not counted yet: they come again", reason=str(error), count=len(left))
+                break
+            del left[0]
+        return left
+
+    def _steps(self, change: Change, invocation: Invocation) -> Iterator[tuple[Key, Step]]:
+        """What a change does to which campaigns: to one, unless the message came again with another's id.
+
+        A row that nobody can read counts as none, before and after, so that the others are right whatever a person did
+        to it; it is logged when it appears.
+        """
+        if not change.new:
+            return
+        try:
+            after = [standing_of(change.new)]
+        except MALFORMED as error:
+            kind = type(error).__name__
+            logger.error("malformed row in the stream: not counted", place=change.place, error=kind)
+            invocation.metrics.add(_account_named(change.new), "CountsMalformed")
+            after = []
+        for key, moved in _differences(_standing_before(change), after).items():
+            if any(moved.values()):
+                yield key, Step(change.place, moved, change.new.get("acceptedAt", {}).get("S"))
+
+
+def _standing_before(change: Change) -> list[Standing]:
+    try:
+        return [standing_of(change.old)] if change.old else []
+    except MALFORMED:
+        return []
+
+
+def _differences(before: Sequence[Standing], after: Sequence[Standing]) -> dict[Key, Counter[str]]:
+    moves: dict[Key, Counter[str]] = defaultdict(Counter)
+    for standing in before:
+        moves[standing.key].subtract(standing.counts)
+    for standing in after:
+        moves[standing.key].update(standing.counts)
+    _count_accepted(before, after, moves)
+    return moves
+
+
+def _count_accepted(before: Sequence[Standing], after: Sequence[Standing], moves: Mapping[Key, Counter[str]]) -> None:
+    """Count a message that accept sends at once: when it claims it, and back when it could not even be queued for
+    another attempt. Those that accept queues it counts itself.
+    """
+    was, now = (any(standing.waited_for for standing in standings) for standings in (before, after))
+    if now and not was:
+        moves[after[0].key].update({ACCEPTED: 1, ACCEPTED_PARTS: after[0].parts})
+    elif was and not now and after and after[0].status is Status.REJECTED:
+        moves[before[0].key].subtract({ACCEPTED: 1, ACCEPTED_PARTS: before[0].parts})
+
+
+def standing_of(row: Image) -> Standing:
+    """How a row, in DynamoDB's typed JSON, is counted.
+
+    Raises:
+        ValueError, KeyError, TypeError: the row is malformed.
+    """
+    account, code = row["account"]["S"], row["code"]["S"] if "code" in row else None
+    if not 0 < len(account.strip().encode()) <= len(account.encode()) <= LONGEST_KEY:
+        raise ValueError("an impossible account")
+    if code is not None and not 0 < len(code) <= LONGEST_CODE:
+        raise ValueError("an impossible code")
+    key = account, campaign_key(row["campaignId"]["S"] if "campaignId" in row else None)
+    return Standing(key, Status(row["status"]["S"]), _parts(row), code, "waitedFor" in row)
+
+
+def _parts(row: Image) -> int:
+    parts = int(row.get("segments", {"N": "0"})["N"])
+    if not 0 <= parts <= MOST_PARTS:
+        raise ValueError("an impossible number of parts")
+    return parts
+
+
+def _account_named(row: Image) -> str:
+    match row.get("account"):
+        case {"S": str(name)} if name.strip():
+            return name
+    return NO_ACCOUNT

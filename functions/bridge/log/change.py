@@ -1,0 +1,30 @@
+"""One change of a row, as the log's stream tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row before and after a write. `place` is the change's sequence number in the stream.
+
+    The images are in DynamoDB's typed JSON; empty where there was, or is, no row.
+    """
+
+    place: str
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+
+    @classmethod
+    def from_record(cls, image: Mapping[str, Any]) -> Change:
+        """What a record of the stream holds under `dynamodb`.
+
+        Raises:
+            KeyError: it is no record of a stream.
+        """
+        return cls(image["SequenceNumber"], image.get("OldImage", {}), image.get("NewImage", {}))

@@ -1,4 +1,4 @@
-# make run · unit · integration · test · check · faults · simulate · browser · deployment · e2e · bench · build · validate · quota · deploy · rollback · form · pictures · lock · clean
+# make run · unit · integration · test · check · faults · simulate · contract · browser · deployment · e2e · bench · build · validate · quota · deploy · rollback · form · pictures · lock · clean
 # Everything sets itself up from a clean clone: Python ≥ 3.11 and make are all it takes (build and deploy say what more).
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ STACK ?= clevertap-sms
 ENV ?= default
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run unit integration test check faults simulate browser deployment e2e bench build runtime quota deploy rollback validate form pictures lock clean
+.PHONY: run unit integration test check faults simulate contract browser deployment e2e bench build runtime quota deploy rollback validate form pictures lock clean
 
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
@@ -49,6 +49,9 @@ browser: $(READY) $(BROWSER)/.ready ## the operators' page in a real browser (ne
 
 deployment: $(READY) runtime .venvs/sam/.ready $(MINISTACK)/.ready ## sam deploy onto an emulator of AWS that runs the functions (needs python3.13)
 	SAM=$(abspath $(SAM)) MINISTACK=$(abspath $(MINISTACK))/bin/python $(BIN)/python -m pytest tests/deployment
+
+contract: $(READY) .venvs/contract/.ready ## openapi.yaml against the running bridge, and 100,000 hostile requests (COUNT=n)
+	SCHEMATHESIS=$(abspath .venvs/contract/bin/schemathesis) $(BIN)/python -m pytest -s tests/contract
 
 bench: $(BENCH)/.ready ## the figures of the README, in eleven minutes (writes bench.json)
 	@$(BENCH)/bin/python -m tests.bench
@@ -106,6 +109,11 @@ $(MINISTACK)/.ready: tests/deployment/ministack.txt
 	$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
+.venvs/contract/.ready: tests/contract/requirements.txt
+	$(PYTHON) -m venv --clear .venvs/contract
+	.venvs/contract/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .venvs/%/.ready: tests/e2e/%.txt
 	$(PYTHON) -m venv --clear .venvs/$*
 	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
@@ -126,6 +134,8 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	  --no-header --no-annotate --generate-hashes -q -o requirements.txt
 	cd tests/deployment && uv pip compile ministack.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o ministack.txt
+	uv pip compile tests/contract/requirements.in --upgrade --universal --python-version 3.11 \
+	  --no-header --no-annotate --generate-hashes -q -o tests/contract/requirements.txt
 	cd tests/e2e && for tool in sam checkov; do uv pip compile $$tool.in --upgrade --universal --python-version 3.11 \
 	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done
 

@@ -76,7 +76,13 @@ class ReceiptHarness(Fakes):
         self.receiver = self.app(sqs=self.parked, transport=self.clevertap.transport).receive
         self.reporter = self.app(sqs=self.delayed, transport=self.clevertap.transport).report
 
-    def post(
+    def post(self, *arguments: Any, **options: Any) -> tuple[int, Any]:
+        """What Message Central gets, as `answer` has it: the status, and the body as JSON."""
+        answer = self.answer(*arguments, **options)
+        assert answer["headers"]["content-type"] == "application/json"
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def answer(
         self,
         body: Any = "",
         *,
@@ -87,8 +93,8 @@ class ReceiptHarness(Fakes):
         content_type: str = "",
         seconds: float = 9.5,
         **changes: Any,
-    ) -> tuple[int, Any]:
-        """What Message Central gets: the status, and the body as JSON."""
+    ) -> dict[str, Any]:
+        """What API Gateway is given for Message Central."""
         parameters = {"account": account, "receiptKey": key}
         event = {
             "version": "2.0",
@@ -101,9 +107,7 @@ class ReceiptHarness(Fakes):
             "isBase64Encoded": False,
             **changes,
         }
-        answer = self.receive(event, seconds)
-        assert answer["headers"]["content-type"] == "application/json"
-        return answer["statusCode"], json.loads(answer["body"])
+        return self.receive(event, seconds)
 
     def receive(self, event: dict[str, Any], seconds: float = 9.5) -> dict[str, Any]:
         """What receive answers to an event."""

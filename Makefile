@@ -102,6 +102,7 @@ $(BENCH)/.ready: tests/bench/requirements.txt
 $(BROWSER)/.ready: tests/browser/requirements.txt $(READY)
 	rm -rf $(BROWSER)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(BROWSER) -r $<
+	@touch $@
 
 # On the functions' runtime: ministack runs them by its own Python.
 $(MINISTACK)/.ready: tests/deployment/ministack.txt

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Handler = Callable[[Event, LambdaContext], Answer]
 
 
+# The same in each line of a log group, which has the function's name: together a third of a line.
+_OF_THE_FUNCTION = ("function_name", "function_memory_size", "function_arn")
+
+
 class Failed(Exception):
     """An invocation failed by a fault of ours. Lambda logs an error's text and trace: these hold nothing."""
 
@@ -32,6 +36,7 @@ def lambda_handler(rules: Callable[[Event, Invocation], Answer], margin_seconds:
 
     def handler(event: Event, context: LambdaContext) -> Answer:
         logger.append_keys(version=VERSION)
+        logger.remove_keys(_OF_THE_FUNCTION)
         seconds = context.get_remaining_time_in_millis() / 1_000 - margin_seconds
         metrics = InvocationMetrics()
         invocation = Invocation(context.aws_request_id, Deadline.within(seconds, time.monotonic), metrics)

@@ -47,13 +47,13 @@ TABLES = {
 
 # Each function's build, and what everything else was in it.
 BUILDS = {
-    "AcceptFunction": (2, "8d422ad4b7"),
-    "DispatchFunction": (2, "fd1893446a"),
-    "ReceiveFunction": (2, "3ebeeb0c9e"),
-    "ReportFunction": (2, "9e292930a3"),
-    "CountFunction": (1, "32de5aa8b8"),
-    "ConsoleFunction": (1, "488229070f"),
-    "SteerFunction": (1, "a2b7f6d8d2"),
+    "AcceptFunction": (3, "2a11c77cad"),
+    "DispatchFunction": (3, "3b7e058d15"),
+    "ReceiveFunction": (3, "fe4e7c5e29"),
+    "ReportFunction": (3, "f3fd26c877"),
+    "CountFunction": (2, "2fabb3234e"),
+    "ConsoleFunction": (2, "1794cf2be5"),
+    "SteerFunction": (2, "855722c629"),
 }
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bridge.log.reader import Reader
     from bridge.message import Message, Outcome
     from bridge.message_central.client import MessageCentral
+    from bridge.operations.audit import Auditor
     from bridge.operations.messages import Messages
     from bridge.operations.resend import Resender
     from bridge.receive import Receiver
@@ -142,6 +143,13 @@ class App:
         from bridge.campaigns.counters import Campaigns
 
         return Campaigns(self._campaign_table, self._clock)
+
+    @cached_property
+    def audit(self) -> Auditor:
+        """Recounts campaigns from the log."""
+        from bridge.operations.audit import Auditor
+
+        return Auditor(self._settings.log_table, self._dynamodb, self._campaign_table)
 
     @cached_property
     def controls(self) -> Controls:

@@ -7,12 +7,11 @@ of a campaign, and the log holds those of the last weeks.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.aws import CALL_SECONDS
-from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, CODE, MESSAGES, PARTS, Step, padded
-from bridge.campaigns.keys import campaign_key
+from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, Step, padded
+from bridge.campaigns.standing import MALFORMED, standing_of
 from bridge.errors import LogUnavailable
 from bridge.message import Status
 from bridge.telemetry import logger
@@ -21,39 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bridge.campaigns.counting import Counters
+    from bridge.campaigns.standing import Image, Standing
     from bridge.campaigns.table import Key
     from bridge.invocation import Invocation
     from bridge.log.change import Change
 
-    Image = Mapping[str, Any]
-
 NO_ACCOUNT = "none"
 """Under which a malformed row is counted that names no account."""
-
-LONGEST_KEY = 2_048  # bytes of a partition key, DynamoDB's limit
-MOST_PARTS = 100  # more than any text has that is let in
-LONGEST_CODE = 10
-
-
-MALFORMED = (ValueError, KeyError, TypeError)
-"""What reading a malformed row raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a row is counted: its campaign, its status, its parts and its code."""
-
-    key: Key
-    status: Status
-    parts: int
-    code: str | None
-    waited_for: bool
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What it adds to its campaign's counters."""
-        counts = {MESSAGES + self.status: 1, PARTS + self.status: self.parts}
-        return counts if self.code is None else {**counts, CODE + self.code: 1}
 
 
 class CampaignCounter:
@@ -135,28 +108,6 @@ def _count_accepted(before: Sequence[Standing], after: Sequence[Standing], moves
         moves[after[0].key].update({ACCEPTED: 1, ACCEPTED_PARTS: after[0].parts})
     elif was and not now and after and after[0].status is Status.REJECTED:
         moves[before[0].key].subtract({ACCEPTED: 1, ACCEPTED_PARTS: before[0].parts})
-
-
-def standing_of(row: Image) -> Standing:
-    """How a row, in DynamoDB's typed JSON, is counted.
-
-    Raises:
-        ValueError, KeyError, TypeError: the row is malformed.
-    """
-    account, code = row["account"]["S"], row["code"]["S"] if "code" in row else None
-    if not 0 < len(account.strip().encode()) <= len(account.encode()) <= LONGEST_KEY:
-        raise ValueError("an impossible account")
-    if code is not None and not 0 < len(code) <= LONGEST_CODE:
-        raise ValueError("an impossible code")
-    key = account, campaign_key(row["campaignId"]["S"] if "campaignId" in row else None)
-    return Standing(key, Status(row["status"]["S"]), _parts(row), code, "waitedFor" in row)
-
-
-def _parts(row: Image) -> int:
-    parts = int(row.get("segments", {"N": "0"})["N"])
-    if not 0 <= parts <= MOST_PARTS:
-        raise ValueError("an impossible number of parts")
-    return parts
 
 
 def _account_named(row: Image) -> str:

@@ -41,3 +41,7 @@ class DynamoDB:
     def query(self, **request: Any) -> dict[str, Any]:
         """Read the items of one partition, a page of them."""
         return self._call("Query", request)
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        """Read the items of a whole table, a page of them."""
+        return self._call("Scan", request)

@@ -181,6 +181,33 @@ class FakeDynamoDB(Neighbour):
     indexes: frozenset[str] = frozenset()
     """The names of the log's indexes; each has all items."""
 
+    def scan(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        FilterExpression: str | None = None,  # noqa: N803
+        ProjectionExpression: str | None = None,  # noqa: N803
+        ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
+        ExpressionAttributeValues: Item | None = None,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
+        **_options: Any,
+    ) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            start = ("", "") if ExclusiveStartKey is None else _key(TableName, ExclusiveStartKey)
+            found = [item for key, item in sorted(self._table(TableName).items()) if key > start]
+            page, rest = found[: self.page], found[self.page :]
+            kept = []
+            for item in page:
+                expression = Expression(item, ExpressionAttributeNames, ExpressionAttributeValues)
+                names = expression.paths(ProjectionExpression)
+                if expression.holds(FilterExpression):
+                    kept.append(_projected(item, names))
+                expression.all_used()
+            more = {"LastEvaluatedKey": _projected(page[-1], KEYS[TableName])} if rest else {}
+            return {"Items": kept, "Count": len(kept), **more}
+
+        return self._call("scan", effect)
+
     page = 1_000
     """How many items one answer to a query holds."""
 

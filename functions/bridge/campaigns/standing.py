@@ -1,0 +1,63 @@
+"""How a row of the log is counted: its campaign, and what it adds to that campaign's counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bridge.campaigns.counting import CODE, MESSAGES, PARTS
+from bridge.campaigns.keys import campaign_key
+from bridge.message import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.campaigns.table import Key
+
+    Image = Mapping[str, Any]
+
+LONGEST_KEY = 2_048  # bytes of a partition key, DynamoDB's limit
+MOST_PARTS = 100  # more than any text has that is let in
+LONGEST_CODE = 10
+
+MALFORMED = (ValueError, KeyError, TypeError)
+"""What reading a malformed row raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a row is counted: its campaign, its status, its parts and its code."""
+
+    key: Key
+    status: Status
+    parts: int
+    code: str | None
+    waited_for: bool
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What it adds to its campaign's counters."""
+        counts = {MESSAGES + self.status: 1, PARTS + self.status: self.parts}
+        return counts if self.code is None else {**counts, CODE + self.code: 1}
+
+
+def standing_of(row: Image) -> Standing:
+    """How a row, in DynamoDB's typed JSON, is counted.
+
+    Raises:
+        ValueError, KeyError, TypeError: the row is malformed.
+    """
+    account, code = row["account"]["S"], row["code"]["S"] if "code" in row else None
+    if not 0 < len(account.strip().encode()) <= len(account.encode()) <= LONGEST_KEY:
+        raise ValueError("an impossible account")
+    if code is not None and not 0 < len(code) <= LONGEST_CODE:
+        raise ValueError("an impossible code")
+    key = account, campaign_key(row["campaignId"]["S"] if "campaignId" in row else None)
+    return Standing(key, Status(row["status"]["S"]), _parts(row), code, "waitedFor" in row)
+
+
+def _parts(row: Image) -> int:
+    parts = int(row.get("segments", {"N": "0"})["N"])
+    if not 0 <= parts <= MOST_PARTS:
+        raise ValueError("an impossible number of parts")
+    return parts

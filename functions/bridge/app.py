@@ -107,10 +107,12 @@ class App:
     def receive(self) -> Receiver:
         """Of Message Central's receipts."""
         from bridge.receive import Receiver
+        from bridge.replies import Replies
 
         parked, kept = map(self._queue, (self._settings.receipt_queue_url, self._settings.unrecognised_queue_url))
         without_number, log = self._settings.receipts_without_number, self._log()
-        return Receiver(self.secrets, log, parked, kept, without_number=without_number, clock=self._clock)
+        replies = Replies(log, self._queue(self._settings.report_queue_url), self._clock)
+        return Receiver(self.secrets, log, parked, kept, replies, without_number=without_number, clock=self._clock)
 
     @cached_property
     def report(self) -> Reporter:

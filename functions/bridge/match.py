@@ -10,7 +10,7 @@ from bridge import times
 from bridge.aws import CALL_SECONDS
 from bridge.errors import LogUnavailable
 from bridge.log.transitions import CONCLUDED_BY_RECEIPT
-from bridge.message import Status
+from bridge.message import OWN_ID_PREFIX, Status
 from bridge.phone import calling_code, read_number
 from bridge.send import CLOCK_SKEW_SECONDS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.log.log import Log
     from bridge.log.row import Row
-    from bridge.message_central.receipts import Receipt
+    from bridge.message_central.receipts import Receipt, TextBack
     from bridge.times import Deadline
 
 OUTCOME_SECONDS = 900.0
@@ -32,6 +32,12 @@ DOUBTFUL_SECONDS = 72 * 3_600.0
 deliver for 72 hours at most; a later receipt belongs to another system that uses the same vendor account."""
 
 PARK_SECONDS = 5.0  # kept back to park what there was no time to look up: 1,000 receipts are 100 calls of SQS
+
+
+REACHED_THE_VENDOR = frozenset(
+    {Status.SENDING, Status.SENT, Status.UNKNOWN, Status.DELIVERED, Status.UNDELIVERED},
+)
+"""How a message can stand that somebody has answered."""
 
 
 class Match(Enum):
@@ -108,6 +114,28 @@ class Matcher:
         # Where the row has changed meanwhile, it is read again.
         concluded = receipt.delivery and self._log.apply_receipt(row, receipt.verification_id, receipt.delivery)
         return Match.CONCLUDED if concluded else Match.EARLY
+
+
+def last_message(log: Log, account: Account, reply: TextBack, since: float, deadline: Deadline) -> Row | None:
+    """The message that a reply, which came at `since`, most likely answers: the last to that number of which CleverTap
+    knows. None: there is none.
+
+    Raises:
+        LogUnavailable, LogRefused: DynamoDB did not answer, or there is no time left to ask it.
+        ValueError, KeyError, TypeError: a person has edited a row.
+    """
+    latest = times.iso(since + CLOCK_SKEW_SECONDS)
+    for number in _written(reply.number, reply.country_code, account):
+        _leave_time(deadline)
+        rows = [row for row in log.messages_to(number, account.id) if _answerable(row, latest)]
+        if rows:
+            return max(rows, key=lambda row: row.claimed_at or "")
+    return None
+
+
+def _answerable(row: Row, latest: str) -> bool:
+    known = not row.message_id.startswith(OWN_ID_PREFIX)
+    return known and row.status in REACHED_THE_VENDOR and (row.claimed_at or "~") <= latest
 
 
 def _is_open(row: Row) -> bool:

@@ -73,7 +73,15 @@ class Pending:
         Raises:
             ValueError, KeyError, TypeError: the body is malformed.
         """
-        document = json.loads(body)
+        return cls.from_document(json.loads(body))
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Pending:
+        """The same, out of its JSON.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is malformed.
+        """
         if not (items := list(document["items"])):
             raise ValueError("nothing waits")
         since, due = times.epoch(document["since"]), times.epoch(document["due"])

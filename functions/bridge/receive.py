@@ -7,13 +7,13 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AccountError, BadRequest, LogRefused, NothingAccepted, TooLarge, UnknownAccount
 from bridge.kept import ReceiptCall
 from bridge.match import Match, Matcher
 from bridge.message import Cause, Status
-from bridge.message_central.receipts import STATUS_WORDS, Receipt, Unrecognised, read_receipts
+from bridge.message_central.receipts import STATUS_WORDS, Receipt, TextBack, Unrecognised, read_receipts
 from bridge.message_central.shapes import field_names, media_type
 from bridge.pending import PARKED_RECEIPTS, Pending, put
 from bridge.sqs import Body, Queued
@@ -21,12 +21,14 @@ from bridge.telemetry import CAUSE_METRICS, logger
 from bridge.waiting import account_or_none, note_unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bridge.account import Account
     from bridge.invocation import Invocation
     from bridge.log.log import Log
+    from bridge.message_central.receipts import Part
     from bridge.pending import SqsMessage
+    from bridge.replies import Replies
     from bridge.secrets import Secrets
     from bridge.sqs import Queue
 
@@ -35,6 +37,7 @@ THREADS = 10  # receipts of one call that are looked up at once
 RECEIPT_METRICS = {Status.DELIVERED: "ReceiptsDelivered", Status.UNDELIVERED: "ReceiptsUndelivered"}
 
 
+REPLY = "reply"  # under which a parked reply stands; a parked receipt stands for itself
 SHOWN_ERRORS = 10  # of one call, in its log line
 
 
@@ -55,6 +58,7 @@ class Receiver:
         log: Log,
         parked: Queue,
         kept: Queue,
+        replies: Replies,
         *,
         without_number: bool,
         clock: Callable[[], float],
@@ -66,11 +70,12 @@ class Receiver:
         self._log = log
         self._parked = parked
         self._kept = kept
+        self._replies = replies
         self._without_number = without_number
         self._clock = clock
 
     def take(self, call: ReceiptCall, key: str, invocation: Invocation) -> Received:
-        """Take the receipts of one call, which was made with this key.
+        """Take the receipts and replies of one call, which was made with this key.
 
         Raises:
             UnknownAccount: there is no such account, or the key is not its.
@@ -84,14 +89,22 @@ class Receiver:
     def _take(self, call: ReceiptCall, account: Account, invocation: Invocation) -> Received:
         found = self._read(call)
         receipts = [one for one in found if isinstance(one, Receipt)]
+        replies = [one for one in found if isinstance(one, TextBack)]
         unrecognised = [one for one in found if isinstance(one, Unrecognised)]
         early = self._apply(receipts, account, call.since, invocation)
-        waiting = [Pending.new(account.id, [asdict(receipt)], call.since) for receipt in early]
-        if not self._park(waiting, invocation):
-            raise NothingAccepted("receipts could be neither written nor parked")
+        self._park_new([asdict(receipt) for receipt in early], account, call.since, invocation)
         if unrecognised:
             self._keep(_part(call, found), unrecognised, invocation)
-        return Received(len(receipts), len(unrecognised))
+        # Last: CleverTap counts a repeated reply, and the call comes again where the others could not be taken.
+        waiting = self._replies.pass_on(replies, account, call.since, invocation)
+        self._park_new([{REPLY: asdict(reply)} for reply in waiting], account, call.since, invocation)
+        return Received(len(receipts) + len(replies), len(unrecognised))
+
+    def _park_new(
+        self, items: Sequence[Mapping[str, Any]], account: Account, since: float, invocation: Invocation
+    ) -> None:
+        if not self._park([Pending.new(account.id, [item], since) for item in items], invocation):
+            raise NothingAccepted("receipts could be neither written nor parked")
 
     def retry(self, message: SqsMessage, invocation: Invocation) -> bool:
         """Take up a parked receipt or a kept call; False when SQS has to give it again, or to the dead letters."""
@@ -99,15 +112,20 @@ class Receiver:
             document = json.loads(message.body)
             if "kept" in document:
                 return self._read_again(ReceiptCall.decode(document), invocation)
-            pending, receipt = _decode(message.body)
+            pending, waiting = _decode(document)
         except (ValueError, KeyError, TypeError) as error:
             kind = type(error).__name__
             logger.error("malformed receipt job: retried, then dead-lettered", id=message.id, error=kind)
             return False
         account = account_or_none(self._secrets, pending.account, invocation, "receipts")
-        if account and not self._apply([receipt], account, pending.since, invocation):
+        if account and self._take_up(waiting, account, pending.since, invocation):
             return True
         return self._park([pending], invocation)
+
+    def _take_up(self, waiting: Receipt | TextBack, account: Account, since: float, invocation: Invocation) -> bool:
+        if isinstance(waiting, TextBack):
+            return not self._replies.pass_on([waiting], account, since, invocation)
+        return not self._apply([waiting], account, since, invocation)
 
     def _read_again(self, call: ReceiptCall, invocation: Invocation) -> bool:
         """Take a kept call that was redriven. What is still not recognised goes back to where it was kept."""
@@ -126,7 +144,7 @@ class Receiver:
             note_unusable(error, account_id, invocation, "receipts")
             raise
 
-    def _read(self, call: ReceiptCall) -> list[Receipt | Unrecognised]:
+    def _read(self, call: ReceiptCall) -> list[Part]:
         try:
             return read_receipts(call.body, call.query, without_number=self._without_number)
         except BadRequest as error:
@@ -172,7 +190,7 @@ class Receiver:
         return put(self._parked, later, now, invocation.deadline)
 
 
-def _part(call: ReceiptCall, found: Sequence[Receipt | Unrecognised]) -> ReceiptCall:
+def _part(call: ReceiptCall, found: Sequence[Part]) -> ReceiptCall:
     """What of a call is kept: all of it, or those documents that were not recognised, as JSON."""
     left = [one.document for one in found if isinstance(one, Unrecognised)]
     if len(left) == len(found):
@@ -180,14 +198,16 @@ def _part(call: ReceiptCall, found: Sequence[Receipt | Unrecognised]) -> Receipt
     return replace(call, body=json.dumps(left).encode(), query="", content_type="application/json")
 
 
-def _decode(body: str) -> tuple[Pending, Receipt]:
-    """A parked receipt.
+def _decode(document: dict[str, Any]) -> tuple[Pending, Receipt | TextBack]:
+    """A parked receipt or reply.
 
     Raises:
-        ValueError, KeyError, TypeError: the body is malformed.
+        ValueError, KeyError, TypeError: the document is malformed.
     """
-    pending = Pending.decode(body)
+    pending = Pending.from_document(document)
     [item] = pending.items
+    if REPLY in item:
+        return pending, TextBack(**item[REPLY])
     receipt = Receipt(**item)
     if receipt.status not in STATUS_WORDS:
         raise ValueError("its status is no longer in the table")

@@ -128,6 +128,11 @@ class ReceiptHarness(Fakes):
         """What receive could not read."""
         return [entry for entry in self.parked.entries if entry.queue == "unrecognised"]
 
+    @property
+    def passed_on(self) -> list[Entry]:
+        """What receive gave to report."""
+        return [entry for entry in self.parked.entries if entry.queue == "reports"]
+
     def redrive(self, seconds: float = 9.5) -> list[str]:
         """Give receive what is kept, and nothing else; the ids of those that failed."""
         kept = self.kept

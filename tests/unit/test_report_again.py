@@ -116,6 +116,16 @@ def test_what_was_found_is_posted_to_clevertap_as_if_it_were_new(client: Any, ha
     assert harness.delayed.entries == []
 
 
+def test_reports_of_encrypted_messages_go_apart_from_the_others(client: Any, harness: ReceiptHarness):
+    put(client, *[ended(n, encryption="base64/base64/1" if n % 2 else None) for n in range(4)])
+
+    queue_again(found(client).events, queue(harness), harness.clock)
+
+    kinds = [{item["encryption"] for item in waiting["items"]} for waiting in harness.delayed.chunks]
+    assert len(kinds) == 2
+    assert all(len(kind) == 1 for kind in kinds), "one call has one encryption"
+
+
 def test_what_sqs_does_not_take_is_given_back(client: Any, harness: ReceiptHarness):
     put(client, *[ended(n) for n in range(150)])
     events = found(client).events

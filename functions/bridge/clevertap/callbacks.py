@@ -32,6 +32,9 @@ POST_SECONDS = 10.0
 CONNECTIONS = 1  # to one server: accounts are reported one after the other
 MAX_SERVERS = 8  # whose connections are kept; CleverTap has one for each of its regions
 
+KINDS = ("delivered", "failed", "replied")
+"""The events, as CleverTap calls them."""
+REPLIED_TEXT = "Reply"
 DELIVERED_TEXT = "Delivered to handset"
 MAX_DESCRIPTION = 200
 
@@ -43,9 +46,10 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became of one message, for CleverTap. `ts` in epoch seconds, `meta` the message's id verbatim.
+    """What became of one message, for CleverTap, or what was answered to it. `ts` in epoch seconds, `meta` the
+    message's id verbatim.
 
-    `code` is there for failures alone.
+    `code` is there for failures alone, `to_phone` and `incoming_text` for replies alone.
     """
 
     account: str
@@ -57,6 +61,15 @@ class Event:
     """The request id of who sent it, for the log line."""
     encryption: str | None = None
     """How its message came, if that was encrypted: `str` of a `Seal`."""
+    to_phone: str | None = None
+    incoming_text: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """CleverTap's name for such an event."""
+        if self.incoming_text is not None:
+            return "replied"
+        return "delivered" if self.code is None else "failed"
 
 
 class Reaction(Enum):
@@ -97,6 +110,24 @@ def event_of(row: Row, now: float) -> Event:
     )
 
 
+def reply_event(row: Row, text: str, at: float) -> Event:
+    """The event for a reply, which came at `at`, to the message of a row.
+
+    Raises:
+        ValueError: nobody can tell how the message was encrypted.
+    """
+    return Event(
+        account=row.account,
+        meta=row.message_id,
+        ts=int(at),
+        description=REPLIED_TEXT,
+        worker=(row.claimed_by or "").partition("/")[0],
+        encryption=str(Seal.parse(row.encryption)) if row.encryption else None,
+        to_phone=row.recipient,
+        incoming_text=text,
+    )
+
+
 def _epoch(text: str | None, otherwise: float) -> float:
     try:
         return times.epoch(text or "")
@@ -106,14 +137,14 @@ def _epoch(text: str | None, otherwise: float) -> float:
 
 def payload(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events in the shape that CleverTap documents."""
-    delivered = [_item(event) for event in events if event.code is None]
-    failed = [{**_item(event), "code": event.code} for event in events if event.code is not None]
-    groups = (("delivered", delivered), ("failed", failed))
-    return [{"event": name, "data": data} for name, data in groups if data]
+    groups = ((kind, [_item(event) for event in events if event.kind == kind]) for kind in KINDS)
+    return [{"event": kind, "data": data} for kind, data in groups if data]
 
 
 def _item(event: Event) -> dict[str, Any]:
-    return {"ts": event.ts, "meta": event.meta, "description": event.description}
+    own = {"code": event.code, "toPhone": event.to_phone, "incomingText": event.incoming_text}
+    given = {name: value for name, value in own.items() if value is not None}
+    return {"ts": event.ts, "meta": event.meta, "description": event.description, **given}
 
 
 class Callbacks:

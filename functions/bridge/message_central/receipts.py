@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -34,15 +36,19 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "number": ("mobileNumber", "mobile", "phoneNumber", "msisdn"),
     "status": ("status", "deliveryStatus", "dlrStatus"),
 }
-# What a receipt has to hold: this, or, where receipts are known to carry no number, the second as well.
-NEEDED: dict[bool, Sequence[frozenset[str]]] = {
-    False: [(whole := frozenset(FIELDS))],
-    True: [whole, whole - {"number"}],
-}
+# What a receipt has to hold; and where receipts are known to carry no number.
+WHOLE = frozenset(FIELDS)
+WITHOUT_NUMBER = WHOLE - {"number"}
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "country_code": ("countryCode",),
     "error_code": ("errorCode", "error"),
 }
+# A reply: a text and the number of who sent it. The vendor has not confirmed it. Whatever else stands beside them makes
+# it something else, most likely a receipt that repeats the text that was sent, which nobody answered.
+TEXT = ("text",)
+BESIDE_A_REPLY = ("to", "shortcode", "longcode", "keyword", "time", "timestamp", "date", "datetime", "receivedat")
+MAX_TEXT = 512  # characters of a reply that CleverTap is told
+_SMPP_RECEIPT = re.compile(r"\bid:.*\bstat:", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,15 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class TextBack:
+    """A reply: what a person answered to a message. `number` as the vendor wrote it."""
+
+    number: str
+    text: str = field(repr=False)
+    country_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unrecognised:
     """A receipt that could not be read, and why; `word`: the status word that is not in the table."""
 
@@ -104,9 +119,13 @@ class Unrecognised:
     document: Any = field(default=None, repr=False)
 
 
-def read_receipts(body: bytes, query: str, *, without_number: bool = False) -> list[Receipt | Unrecognised]:
-    """The receipts of one call: in the query, or in a body that is a form or JSON, one or an array; each as it stands,
-    or one level deeper, in whatever field. `without_number`: such ones are read as well.
+Part = Receipt | TextBack | Unrecognised
+Reader = Callable[[int, Any], Part]
+
+
+def read_receipts(body: bytes, query: str, *, without_number: bool = False) -> list[Part]:
+    """The receipts and replies of one call: in the query, or in a body that is a form or JSON, one or an array; each as
+    it stands, or one level deeper, in whatever field. `without_number`: receipts without one are read as well.
 
     Raises:
         BadRequest: nothing in the call can hold a receipt.
@@ -114,9 +133,9 @@ def read_receipts(body: bytes, query: str, *, without_number: bool = False) -> l
     documents = documents_of(body, query)
     if not documents:
         raise BadRequest("no delivery report: expected one or an array, as JSON, form or query")
-    found: list[Receipt | Unrecognised] = []
+    found: list[Part] = []
     for document in documents:
-        found += _read(len(found), document, NEEDED[without_number])
+        found += _read(len(found), document, _READERS[without_number])
         if len(found) > MAX_RECEIPTS:
             raise BadRequest(f"more than {MAX_RECEIPTS} delivery reports in one call")
     return found
@@ -141,21 +160,25 @@ def documents_of(body: bytes, query: str) -> list[Any]:
     return [fields] if fields else []
 
 
-def _read(index: int, document: Any, kinds: Sequence[frozenset[str]]) -> list[Receipt | Unrecognised]:
-    """The receipts in a document, of the first kind that it holds any of."""
-    found = [_read_kind(index, document, needed) for needed in kinds]
-    return next((one for one in found if any(isinstance(receipt, Receipt) for receipt in one)), found[0])
+def _read(index: int, document: Any, readers: Sequence[Reader]) -> list[Part]:
+    """What a document holds, as the first reader finds it that finds anything."""
+    found = [_read_as(reader, index, document) for reader in readers]
+    return next((parts for parts in found if _any_read(parts)), found[0])
 
 
-def _read_kind(index: int, document: Any, needed: frozenset[str]) -> list[Receipt | Unrecognised]:
-    """The receipt that a document is, or those that one of its fields holds."""
-    found = _read_one(index, document, needed)
-    if isinstance(found, Receipt) or not isinstance(document, dict):
-        return [found]
-    nested = [[_read_one(index + n, one, needed) for n, one in enumerate(inner)] for inner in _nested(document)]
-    readable = [inner for inner in nested if any(isinstance(one, Receipt) for one in inner)]
+def _read_as(reader: Reader, index: int, document: Any) -> list[Part]:
+    """What a document is, or what one of its fields holds."""
+    whole = [reader(index, document)]
+    if _any_read(whole) or not isinstance(document, dict):
+        return whole
+    nested = [[reader(index + n, one) for n, one in enumerate(inner)] for inner in _nested(document)]
+    readable = [inner for inner in nested if _any_read(inner)]
     # Where two fields hold receipts, who knows which are meant.
-    return readable[0] if len(readable) == 1 else [found]
+    return readable[0] if len(readable) == 1 else whole
+
+
+def _any_read(parts: Sequence[Part]) -> bool:
+    return any(not isinstance(part, Unrecognised) for part in parts)
 
 
 def _nested(document: Mapping[str, Any]) -> Iterator[list[Any]]:
@@ -166,14 +189,10 @@ def _nested(document: Mapping[str, Any]) -> Iterator[list[Any]]:
             yield value
 
 
-def _read_one(index: int, document: Any, needed: frozenset[str]) -> Receipt | Unrecognised:
+def _read_receipt(index: int, document: Any, *, needed: frozenset[str]) -> Receipt | Unrecognised:
     if not isinstance(document, dict):
         return Unrecognised(index, "it is no object", document=document)
-    given = {
-        key.lower(): writable(value.strip(), MAX_VALUE)
-        for key, value in document.items()
-        if isinstance(value, str) and value.strip()
-    }
+    given = _texts(document, MAX_VALUE)
     fields = {name: _first(given, names) for name, names in FIELDS.items()}
     missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if name in needed and not value]
     if missing:
@@ -185,6 +204,29 @@ def _read_one(index: int, document: Any, needed: frozenset[str]) -> Receipt | Un
     return Receipt(str(fields["verification_id"]), fields["number"], status, **optional)
 
 
+def _read_reply(index: int, document: Any) -> TextBack | Unrecognised:
+    names = {*TEXT, *map(str.lower, (*FIELDS["number"], *OPTIONAL["country_code"])), *BESIDE_A_REPLY}
+    if isinstance(document, dict) and {key.lower() for key in document} <= names:
+        given = _texts(document, MAX_TEXT)
+        number, text = _first(given, FIELDS["number"]), _first(given, TEXT)
+        if number and text and not any(map(_tells_a_status, given.values())):
+            return TextBack(number[:MAX_VALUE], text, _first(given, OPTIONAL["country_code"]))
+    return Unrecognised(index, "it is no reply", document=document)
+
+
+def _tells_a_status(value: str) -> bool:
+    return value.upper() in STATUS_WORDS or _SMPP_RECEIPT.search(value) is not None
+
+
+def _texts(document: Mapping[str, Any], longest: int) -> dict[str, str]:
+    """The fields of a document that are texts, by their names in small letters."""
+    return {
+        key.lower(): writable(value.strip(), longest)
+        for key, value in document.items()
+        if isinstance(value, str) and value.strip()
+    }
+
+
 def _shown(status: str) -> str:
     """A word that is not known, for whoever mends the table; without its digits where they could be a number or a
     one-time password.
@@ -194,3 +236,10 @@ def _shown(status: str) -> str:
 
 def _first(given: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((given[name.lower()] for name in names if given.get(name.lower())), None)
+
+
+_READERS: dict[bool, Sequence[Reader]] = {
+    False: [(whole := partial(_read_receipt, needed=WHOLE)), _read_reply],
+    True: [whole, partial(_read_receipt, needed=WITHOUT_NUMBER), _read_reply],
+}
+"""How documents are read, the most telling way first; by whether receipts are known to carry no number."""

@@ -72,12 +72,12 @@ def queue_again(events: Sequence[Event], queue: Queue, clock: Callable[[], float
 
     To give it these again is safe where it refused them, and may repeat some where it did not answer.
     """
-    by_account: dict[str, list[Event]] = defaultdict(list)
+    calls: dict[tuple[str, str | None], list[Event]] = defaultdict(list)  # one call has one encryption
     for event in events:
-        by_account[event.account].append(event)
+        calls[event.account, event.encryption].append(event)
     groups = [
         (account, own[start : start + MAX_ITEMS])
-        for account, own in by_account.items()
+        for (account, _), own in calls.items()
         for start in range(0, len(own), MAX_ITEMS)
     ]
     return [event for account, group in groups if not _put(account, group, queue, clock()) for event in group]

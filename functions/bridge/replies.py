@@ -1,0 +1,64 @@
+"""Replies: what a person answered to a message, for CleverTap.
+
+Message Central has not confirmed that it sends any, nor in what form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from bridge.clevertap.callbacks import reply_event
+from bridge.errors import LogRefused, LogUnavailable
+from bridge.match import last_message
+from bridge.message import Cause
+from bridge.pending import Pending, put
+from bridge.telemetry import CAUSE_METRICS, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.account import Account
+    from bridge.invocation import Invocation
+    from bridge.log.log import Log
+    from bridge.message_central.receipts import TextBack
+    from bridge.sqs import Queue
+
+
+class Replies:
+    """Gives replies to report, which tells CleverTap."""
+
+    def __init__(self, log: Log, reports: Queue, clock: Callable[[], float]) -> None:
+        """`reports` is the queue of delayed reports; `clock` gives epoch seconds."""
+        self._log = log
+        self._reports = reports
+        self._clock = clock
+
+    def pass_on(
+        self, replies: Sequence[TextBack], account: Account, since: float, invocation: Invocation
+    ) -> list[TextBack]:
+        """Queue the events of replies, which came at `since`; those that have to wait come back."""
+        if not account.callback_url:
+            return []  # nobody is to be told
+        return [reply for reply in replies if not self._pass_on(reply, account, since, invocation)]
+
+    def _pass_on(self, reply: TextBack, account: Account, since: float, invocation: Invocation) -> bool:
+        try:
+            row = last_message(self._log, account, reply, since, invocation.deadline)
+            event = reply_event(row, reply.text, since) if row else None
+        except LogUnavailable as error:
+            logger.error("replies wait for the log", account=account.id, reason=str(error))
+            if isinstance(error, LogRefused):
+                invocation.metrics.add(account.id, CAUSE_METRICS[Cause.LOG_REFUSED])
+            return False
+        except (ValueError, KeyError, TypeError) as error:  # a person has edited the row
+            logger.error(
+                "malformed row: a reply waits until it is mended", account=account.id, error=type(error).__name__
+            )
+            return False
+        if not event:
+            invocation.metrics.add(account.id, "RepliesUnmatched")
+            return True
+        now = self._clock()
+        invocation.metrics.add(account.id, "RepliesReceived")
+        return put(self._reports, [Pending.new(account.id, [asdict(event)], now)], now, invocation.deadline)

@@ -11,8 +11,8 @@ import boto3
 from botocore.config import Config
 
 from local import ports, process
+from local.names import ACCESS_KEY, REGION, SECRET_KEY
 from local.service import Service
-from local.template import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from local.resources import Table
     from local.template import Stack
-
-# moto takes any. Fixed ones, so that the credentials of the person who runs this are never used.
-ACCESS_KEY = SECRET_KEY = "local"  # noqa: S105
 
 
 class Aws(Service):

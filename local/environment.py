@@ -13,9 +13,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from local import process
-from local.aws import ACCESS_KEY, SECRET_KEY
 from local.errors import FunctionError, HandlerError, TimedOutError, WorkerLostError
-from local.template import ACCOUNT_ID, REGION
+from local.names import ACCESS_KEY, ACCOUNT_ID, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from local.http_server import Answer
-from local.template import ACCOUNT_ID
+from local.names import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from local.event_sources import Route

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 from local.intrinsics import NO_VALUE, Resolver, TemplateError
+from local.names import ACCOUNT_ID, REGION
 from local.resources import (
     FunctionDescription,
     Queue,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
-ACCOUNT_ID = "123456789012"  # the account that moto plays
-REGION = "us-east-1"
 ARNS = {
     "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/",
     "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.bridge import ACCOUNT, CREDENTIALS
+from local.names import REGION
 from local.settings import EVERYWHERE
 from local.simulator.guide import guide
-from local.template import REGION
 
 if TYPE_CHECKING:
     from local.bridge import Bridge

@@ -97,11 +97,12 @@ class Log:
         Raises:
             AlreadyClaimed, RowGone, LogUnavailable, LogRefused: as with `claim`.
         """
-        if message.sent_in_doubt:
-            self.reopen(message)
-            return
         claim = self.new_claim(message, claim_id, report=report)
-        self.claim(replace(claim, row=self.outcome_row(claim, outcome)), deadline)
+        if not message.sent_in_doubt:
+            self.claim(replace(claim, row=self.outcome_row(claim, outcome)), deadline)
+        elif message.unsent_claims:  # one of them may stand; else the row says `unknown` anyway
+            unknown = replace(claim.row, status=Status.UNKNOWN)
+            self._table.put_if(unknown, reopenable(message.unsent_claims, Status.UNKNOWN), deadline)
 
     def record_batch(self, outcomes: Sequence[tuple[Claim, Outcome]], deadline: Deadline) -> list[Row]:
         """Write the outcomes of claims that this worker holds, in batches; the rows that could not be written.
@@ -149,8 +150,6 @@ class Log:
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
-        if not message.unsent_claims:
-            return
         row = self.new_claim(message, "", report=True).row
         status = Status.UNKNOWN if message.sent_in_doubt else Status.RETRYING
         self._table.update_if(row, reopenable(message.unsent_claims, status), {"#status": status.value})

@@ -1,0 +1,1 @@
+"""The operators' command line, `scripts/bridge`: what people do with a deployed stack, or with `make run`."""

@@ -1,0 +1,43 @@
+"""`pause`, `resume` and `stop`: of a campaign, or of the account as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from bridge.campaigns.control import State
+from scripts.operators.session import session_of
+
+Campaign = Annotated[
+    str | None, typer.Argument(help="its id; - for messages without one; left out: the account as a whole")
+]
+Note = Annotated[str | None, typer.Option(help="why; it is kept with the campaign")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+
+
+def pause(context: typer.Context, campaign: Campaign = None, note: Note = None, yes: Yes = False) -> None:  # noqa: FBT002
+    """Hold a campaign: what waits keeps its place, and its validity goes on."""
+    _change(context, campaign, State.PAUSED, note, "Pause {}: what waits keeps its place, validity goes on.", yes=yes)
+
+
+def resume(context: typer.Context, campaign: Campaign = None, note: Note = None, yes: Yes = False) -> None:  # noqa: FBT002
+    """Let a campaign go on that was paused or stopped."""
+    _change(context, campaign, State.RUNNING, note, "Resume {}.", yes=yes)
+
+
+def stop(context: typer.Context, campaign: Campaign = None, note: Note = None, yes: Yes = False) -> None:  # noqa: FBT002
+    """End a campaign: what is not sent yet is cancelled, and CleverTap is told so."""
+    _change(context, campaign, State.STOPPED, note, "Stop {}: what is not sent yet is cancelled.", yes=yes)
+
+
+def _change(
+    context: typer.Context, campaign: str | None, state: State, note: str | None, question: str, *, yes: bool
+) -> None:
+    session = session_of(context)
+    what = f"campaign {campaign} of {session.account}" if campaign else f"the whole account {session.account}"
+    session.output.confirm(question.format(what), yes=yes)
+    control = session.bridge.controls.change(session.key(campaign), state, by=session.by, note=note)
+    document = {"account": session.account, "campaign": campaign, **asdict(control)}
+    session.output.show(document, f"{what[0].upper()}{what[1:]} is {control.state}. Workers follow within seconds.")

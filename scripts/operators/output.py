@@ -1,0 +1,66 @@
+"""What the command line prints: tables for people, JSON for machines; and what it asks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from scripts.operators.errors import NotConfirmed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Output:
+    """Prints results to stdout. Questions and remarks go to stderr, so that a result can be piped."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def show(self, document: Any, text: str) -> None:
+        """A result: as JSON, or as the text for people."""
+        print(json.dumps(document, indent=2, ensure_ascii=False) if self.as_json else text)
+
+    def remark(self, text: str) -> None:
+        """Tell a person something beside the result."""
+        print(text, file=sys.stderr)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is changed. Raises NotConfirmed."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise NotConfirmed(f"{question} Nobody is there to be asked: say --yes.")
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise NotConfirmed("Nothing was changed.")
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns under their heads; numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    numeric = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(heads))]
+
+    def line(texts: Sequence[str]) -> str:
+        padded = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(texts, widths, numeric, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join(line(one) for one in (heads, *cells))
+
+
+def fields(pairs: Sequence[tuple[str, Any]]) -> str:
+    """Names and values below each other; what is None is left out."""
+    given = [(name, _cell(value)) for name, value in pairs if value is not None]
+    width = max((len(name) for name, _ in given), default=0) + 2
+    return "\n".join(f"{name:{width}}{text}" for name, text in given)
+
+
+def _cell(value: Any) -> str:
+    """A value on one line. What others wrote may hold line breaks, or steer a terminal."""
+    text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -65,17 +65,15 @@ class CampaignPages:
         first = _first(request.parameter("first"), len(found))
         shown = found[first : first + ROWS]
         whole = (account, WHOLE_ACCOUNT)
-        controls = self._controls.read([whole, *((account, campaign_key(one.id)) for one in shown)])
-        lines = [_line(one, controls[account, campaign_key(one.id)]) for one in shown]
         return page(
             "campaigns.html",
             request,
-            rows=lines,
+            rows=[_line(one) for one in shown],
             all=len(found),
             first=first,
             newer=str(max(0, first - ROWS)),
             older=str(first + ROWS) if first + ROWS < len(found) else "",
-            control=controls[whole],
+            control=self._controls.read([whole])[whole],
             whole=WHOLE_ACCOUNT,
         )
 
@@ -122,9 +120,9 @@ def name_of(request: Request, key: str) -> str:
     return f"campaign {campaign_id}" if campaign_id else "messages without a campaign"
 
 
-def _line(campaign: Campaign, control: Control) -> CampaignLine:
+def _line(campaign: Campaign) -> CampaignLine:
     name = campaign.id or "(without a campaign)"
-    return CampaignLine(campaign_key(campaign.id), name, figures(campaign), control, campaign.last_at)
+    return CampaignLine(campaign_key(campaign.id), name, figures(campaign), campaign.control, campaign.last_at)
 
 
 def _steps(shown: Figures) -> list[tuple[str, int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.clevertap.codes import CODES
+from bridge.operations.messages import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +55,7 @@ def meaning(code: str) -> str:
 
 WORDS: Mapping[str, Callable[[Any], str]] = {
     "duration": duration,
+    "masked": masked,
     "meaning": meaning,
     "number": "{:,}".format,
     "percent": percent,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
 from console.campaigns import CampaignPages
+from console.messages import MessagePages
 from console.request import request_of
 from console.views import DESCRIPTION, Views
 from handlers.entry import lambda_handler
@@ -24,8 +25,9 @@ def console(views: Views, event: dict[str, Any], _: Invocation) -> dict[str, str
 
 def views_of(app: App) -> Views:
     """The pages that read."""
-    campaigns = CampaignPages(app.campaigns, app.controls)
-    return Views({"campaign": campaigns.one}, campaigns.all, "Try again in a moment.")
+    campaigns, messages = CampaignPages(app.campaigns, app.controls), MessagePages(app.messages)
+    views = {"campaign": campaigns.one, "messages": messages.found, "message": messages.one}
+    return Views(views, campaigns.all, "Try again in a moment.")
 
 
 handler = lambda_handler(partial(console, views_of(App.from_environment())), RESPONSE_MARGIN)

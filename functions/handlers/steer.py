@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
 from console.request import request_of
+from console.resending import ResendPages
 from console.steering import SteeringPages
 from console.views import Views
 from handlers.entry import lambda_handler
@@ -19,7 +20,8 @@ RESPONSE_MARGIN = 0.5  # seconds of the function's time, to give the answer
 
 def steer(app: App, event: dict[str, Any], invocation: Invocation) -> str:
     """Do what a button asks for; the HTML that says what came of it."""
-    views = SteeringPages(app.controls, invocation.metrics).views()
+    resending = ResendPages(app.messages, app.resend)
+    views = {**SteeringPages(app.controls, invocation.metrics).views(), "resend": resending.resend}
     return Views(views, None, "It may have been done: look before you do it again.").answer(request_of(event))
 
 

@@ -4,62 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import pytest
 
-from bridge.campaigns.control import Controls, State
-from bridge.campaigns.counters import Campaigns
+from bridge.campaigns.control import State
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
-from bridge.campaigns.table import CampaignTable
 from bridge.message import Status
-from bridge.telemetry import InvocationMetrics
-from console.campaigns import ROWS, CampaignPages
+from console.campaigns import ROWS
 from console.figures import GROUPS, MEANINGS, figures
-from console.request import request_of
-from console.steering import SteeringPages
-from console.views import Views
-from tests.fakes.campaigns import campaign_table
-from tests.fakes.clock import Clock
-from tests.fakes.dynamodb import CAMPAIGNS, FakeDynamoDB
+from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import THROTTLED
 from tests.fakes.values import ACCOUNT_ID
-from tests.fakes.widget import CONSOLE, PARAMS, STEER, Shown, event
+from tests.fakes.widget import CONSOLE, PARAMS, STEER
+from tests.unit.console_page import Page
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}{% endraw %}</cwdb-action>\u2028&amp;"""
-
-
-class Page:
-    """Both functions over one table."""
-
-    def __init__(self) -> None:
-        self.dynamodb, self.metrics = FakeDynamoDB(), InvocationMetrics()
-        controls = Controls(CampaignTable(CAMPAIGNS, self.dynamodb), Clock())
-        pages = CampaignPages(Campaigns(campaign_table(self.dynamodb), Clock()), controls)
-        self.controls = controls
-        self._console = Views({"campaign": pages.one}, pages.all, "Nothing was changed.")
-        self._steer = Views(SteeringPages(controls, self.metrics).views(), None, "Look.")
-
-    def count(self, campaign_id: str | None, at: int = 0, accepted: int = 0, **counts: int) -> None:
-        """Lay a campaign's counters into the table."""
-        key = campaign_key(campaign_id)
-        item: dict[str, Any] = {"account": {"S": ACCOUNT_ID}, "campaign": {"S": key}, "accepted": {"N": str(accepted)}}
-        item |= {f"n_{status}": {"N": str(count)} for status, count in counts.items()}
-        item |= {f"parts_{status}": {"N": str(2 * count)} for status, count in counts.items()}
-        item |= {name: {"S": f"2026-11-28T01:{at:02}:00.000Z"} for name in ("firstAt", "lastAt")}
-        self.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, key] = item
-
-    def show(self, pressed: dict[str, Any] | None = None, typed: dict[str, Any] | None = None, **context: Any) -> Shown:
-        return Shown(self._console.answer(request_of(event(pressed, typed, **context))))
-
-    def press(self, shown: Shown, label: str, **typed: str) -> Shown:
-        """Press a button, as CloudWatch does: it calls the function that the button names."""
-        button = shown.button(label)
-        views = {CONSOLE: self._console, STEER: self._steer}[button.endpoint]
-        return Shown(views.answer(request_of(event(button.parameters, typed))))
-
-    def control(self, key: str) -> Any:
-        return self.controls.read([(ACCOUNT_ID, key)])[ACCOUNT_ID, key]
 
 
 @pytest.fixture
@@ -80,7 +39,7 @@ def test_campaigns_are_listed_with_what_became_of_them_the_last_changed_first(pa
 
 
 def test_the_account_s_own_item_and_its_days_are_no_campaigns(page):
-    page.controls.change((ACCOUNT_ID, WHOLE_ACCOUNT), State.PAUSED, by="Ann")
+    page.app_now.controls.change((ACCOUNT_ID, WHOLE_ACCOUNT), State.PAUSED, by="Ann")
 
     shown = page.show()
 
@@ -142,7 +101,7 @@ def test_a_campaign_is_steered_with_who_and_why_after_a_confirmation(page, label
 
 def test_a_paused_campaign_is_resumed(page):
     page.count("42", accepted=1)
-    page.controls.change((ACCOUNT_ID, "42"), State.PAUSED, by="Ann")
+    page.app_now.controls.change((ACCOUNT_ID, "42"), State.PAUSED, by="Ann")
 
     page.press(page.show({"view": "campaign", "campaign": "42"}), "Resume")
 
@@ -219,8 +178,8 @@ def test_what_a_button_gives_survives_a_reader_that_takes_its_html_for_its_text(
     ids=lambda one: json.dumps(one)[:40],
 )
 def test_a_malformed_call_is_answered_with_a_page(page, hostile):
-    assert Shown(page._console.answer(request_of(hostile))).text
-    assert Shown(page._steer.answer(request_of(hostile))).text
+    assert page.call(CONSOLE, hostile).text
+    assert page.call(STEER, hostile).text
 
 
 def test_a_table_that_does_not_answer_is_told_in_words(page):
@@ -228,7 +187,7 @@ def test_a_table_that_does_not_answer_is_told_in_words(page):
 
     shown = page.show()
 
-    assert "campaigns cannot be read: ThrottlingException. Nothing was changed." in shown.text
+    assert "campaigns cannot be read: ThrottlingException. Try again in a moment." in shown.text
 
 
 @pytest.mark.parametrize(("given", "theme"), [("dark", "dark"), ("light", "light"), ("x", "light"), (None, "light")])
@@ -247,11 +206,11 @@ def test_every_status_is_in_one_group_and_has_a_meaning():
 
 def test_the_parts_of_a_bar_fill_it(page):
     page.count("42", accepted=7, delivered=3, sent=1, unknown=1)
-    bar = figures(Campaigns(campaign_table(page.dynamodb), Clock()).list(ACCOUNT_ID)[0]).bar
+    bar = figures(page.app_now.campaigns.list(ACCOUNT_ID)[0]).bar
     assert sum(part.width for part in bar) == pytest.approx(100)
     assert [part.name for part in bar] == ["delivered", "sent", "waiting", "unknown"]
 
 
 def test_a_campaign_with_more_rows_than_were_accepted_is_shown_by_its_rows(page):
     page.count("42", accepted=5, delivered=5, rejected=2)
-    assert figures(Campaigns(campaign_table(page.dynamodb), Clock()).list(ACCOUNT_ID)[0]).total == 7
+    assert figures(page.app_now.campaigns.list(ACCOUNT_ID)[0]).total == 7

@@ -42,8 +42,8 @@ IMPORTS = {
     "dispatch": EVERYWHERE,
     "receive": {*EVERYWHERE, "phonenumbers"},
     "report": EVERYWHERE,
-    "console": {*EVERYWHERE, *PAGES} - {"urllib3"},
-    "steer": {*EVERYWHERE, *PAGES} - {"urllib3"},
+    "console": {*EVERYWHERE, *PAGES, "phonenumbers"} - {"urllib3"},
+    "steer": {*EVERYWHERE, *PAGES, "phonenumbers"} - {"urllib3"},
 }
 
 # Of the standard library, what is dear and not needed.

@@ -53,7 +53,7 @@ BUILDS = {
     "ReportFunction": (3, "f3fd26c877"),
     "CountFunction": (2, "2fabb3234e"),
     "ConsoleFunction": (2, "1794cf2be5"),
-    "SteerFunction": (2, "855722c629"),
+    "SteerFunction": (2, "89bf7f08fd"),
 }
 
 

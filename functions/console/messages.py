@@ -1,0 +1,87 @@
+"""The pages of messages: all to a number, and one with what happened to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge import times
+from bridge.campaigns.keys import campaign_key
+from bridge.operations.messages import story
+from console.campaigns import name_of
+from console.pages import page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.log.row import Row
+    from bridge.operations.messages import Messages, Step
+    from console.request import Request
+
+MOST_MESSAGES = 100  # to one number, on one page
+
+GONE = "The log holds no such message of this account. Rows go after their retention, or when a person is forgotten."
+
+
+class MessagePages:
+    """Shows messages."""
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+
+    def found(self, request: Request) -> str:
+        """The messages to a number that was typed, or to that of a button.
+
+        Raises:
+            LogUnavailable: the log cannot be read.
+        """
+        number, message_id = request.field("number") or request.parameter("number"), request.field("message_id")
+        if message_id and number:
+            row = self._messages.one(number, request.account, message_id)
+            rows = [row] if row else []
+        else:
+            rows = self._messages.to(number, request.account) if number else []
+        return page(
+            "messages.html",
+            request,
+            number=request.field("number"),
+            message_id=message_id,
+            problem=_problem(number, rows),
+            found=len(rows),
+            rows=rows[:MOST_MESSAGES],
+        )
+
+    def one(self, request: Request) -> str:
+        """One message.
+
+        Raises:
+            LogUnavailable: the log cannot be read.
+        """
+        number, message_id = request.parameter("number"), request.parameter("message_id")
+        row = self._messages.one(number, request.account, message_id)
+        if not row:
+            return gone(request)
+        return page(
+            "message.html",
+            request,
+            row=row,
+            story=told(story(row)),
+            campaign=name_of(request, campaign_key(row.campaign_id)),
+            key=campaign_key(row.campaign_id),
+        )
+
+
+def gone(request: Request) -> str:
+    """The page about a message that the log does not hold."""
+    return page("problem.html", request, title="No such message", problem=GONE)
+
+
+def told(steps: Sequence[Step]) -> list[tuple[Step, float]]:
+    """Steps of a story, each with the seconds since the one before."""
+    at = [times.epoch(step.at) for step in steps]
+    return [(step, now - before) for step, before, now in zip(steps, [*at[:1], *at], at, strict=False)]
+
+
+def _problem(number: str, rows: Sequence[Row]) -> str:
+    if not number:
+        return "Type a number, with its country code."
+    return "" if rows else GONE

@@ -31,13 +31,21 @@ YES, NO = ("true", "yes", "on"), ("false", "no", "off")
 """How a field that switches something says so; JSON's own true and false as well."""
 SWITCHES = ("requireTemplate", "sandbox")
 
+SLOWEST, FASTEST = 0.1, 10_000
+"""Parts a second between which a rate may lie."""
+INDIAN_TIME = "+05:30"
+
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_RATE = re.compile(r"(?=.*[1-9])(0\.[1-9]\d?|[1-9]\d{0,3}(\.\d{1,2})?|10000)", re.ASCII)
+_COUNT = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+_OFFSET = re.compile(r"([+-])(0\d|1[0-4]):([0-5]\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """One CleverTap account. Its credentials stay out of its `repr`. `country` is an ISO code of two letters.
 
+    `parts_per_second`, `parts_per_day`: the most that is sent; None: no limit. `utc_offset` of its days, in minutes.
     `require_template`: messages to India need DLT ids. `sandbox`: everything is done but the vendor's call.
     `encryption_keys` are CleverTap's by their versions, in the secret's order; the newest is added last.
     """
@@ -57,6 +65,9 @@ class Account:
     require_template: bool = False
     sandbox: bool = False
     encryption_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    parts_per_second: float | None = None
+    parts_per_day: int | None = None
+    utc_offset: int = 330
 
 
 def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
@@ -83,6 +94,9 @@ def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
         require_template=_is_on(secret, "requireTemplate"),
         sandbox=_is_on(secret, "sandbox"),
         encryption_keys=_encryption_keys(secret),
+        parts_per_second=float(secret["partsPerSecond"]) if "partsPerSecond" in secret else None,
+        parts_per_day=int(secret["partsPerDay"]) if "partsPerDay" in secret else None,
+        utc_offset=_utc_offset(secret),
     )
 
 
@@ -90,7 +104,14 @@ def _fault(secret: Mapping[str, str]) -> str | None:
     """What is wrong with a secret, as the end of a sentence about it."""
     if not secret:
         return "has no fields: it is no JSON object, or an empty one"
-    return _switch(secret) or _missing(secret) or _short_key(secret) or _malformed(secret) or _indian(secret)
+    return (
+        _switch(secret)
+        or _missing(secret)
+        or _short_key(secret)
+        or _malformed(secret)
+        or _indian(secret)
+        or _limit(secret)
+    )
 
 
 def _switch(secret: Mapping[str, str]) -> str | None:
@@ -175,6 +196,25 @@ def _indian(secret: Mapping[str, str]) -> str | None:
     except ValueError as error:
         return f"holds no span of a day in promotionalHours: {error}"
     return None
+
+
+def _limit(secret: Mapping[str, str]) -> str | None:
+    if not _RATE.fullmatch(secret.get("partsPerSecond", "1")):
+        return f"holds no number from {SLOWEST} to {FASTEST} in partsPerSecond"
+    if not _COUNT.fullmatch(secret.get("partsPerDay", "1")):
+        return "holds no whole number from 1 to 999999999 in partsPerDay"
+    if not _OFFSET.fullmatch(_time_zone(secret)):
+        return "holds no offset from UTC in timeZone: expected +HH:MM or -HH:MM"
+    return None
+
+
+def _utc_offset(secret: Mapping[str, str]) -> int:
+    sign, hours, minutes = _OFFSET.fullmatch(_time_zone(secret)).groups()  # type: ignore[union-attr] # it was looked at
+    return int(f"{sign}1") * (60 * int(hours) + int(minutes))
+
+
+def _time_zone(secret: Mapping[str, str]) -> str:
+    return secret.get("timeZone", INDIAN_TIME if _country(secret) == "IN" else "+00:00")
 
 
 def _promotional_hours(secret: Mapping[str, str]) -> PromotionalHours | None:

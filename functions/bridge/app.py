@@ -7,7 +7,7 @@ nothing that it does not use. That is why this file, and no other, imports insid
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.aws import Aws
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.accept import Acceptor
+    from bridge.account import Account
+    from bridge.allowance import Allowance
     from bridge.aws_clients import Sqs
     from bridge.campaigns.control import Controls
     from bridge.campaigns.counters import Campaigns
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from bridge.operations.resend import Resender
     from bridge.receive import Receiver
     from bridge.report import Reporter
+    from bridge.steering import Steering
     from bridge.transport import HttpTransport
 
     Transport = Callable[[str, int, Callable[[], float]], HttpTransport]
@@ -192,7 +195,18 @@ class App:
         sender = Sender(log, vendor, self._settings.worker_lifetime, self._clock)
         shared, steering = SharedBreaker(self._campaign_table), Steering(self._campaign_table, self._clock)
         options: Any = {"concurrency": concurrency, "failures": failures, "clock": self._clock}
+        options["allowance"] = partial(self._allowance, steering)
         return Engine(sender, vendor, log, shared, steering, **options)
+
+    def _allowance(self, steering: Steering, account: Account, *, single: bool) -> Allowance:
+        from bridge.allowance import Allowance, Limits
+        from bridge.campaigns.control import Controls
+        from bridge.campaigns.daily_cap import DailyCaps
+        from bridge.campaigns.schedule import Schedule
+
+        table = self._campaign_table
+        caps = DailyCaps(table, Controls(table, self._clock), self._clock)
+        return Allowance(account, Limits(Schedule(table, self._clock), caps, steering, self._clock), single=single)
 
     def vendor(self, concurrency: int) -> MessageCentral:
         """Message Central, for so many threads."""

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
+from bridge.breaker import Mode
 from bridge.campaigns.control import State
+from bridge.chunk import Lane
 from bridge.deal import Deal, Guard, Job, Line
 from bridge.leftovers import fault_of
 from bridge.message import Cause, Status
@@ -130,6 +132,8 @@ class Batch:
         for line in lines:
             if line.guard:
                 line.guard.breaker.finish()
+                if line.guard.allowance:
+                    line.guard.allowance.finish(self._metrics)
 
     @staticmethod
     def _in_order(jobs: Sequence[Job]) -> deque[Job]:
@@ -144,7 +148,8 @@ class Batch:
         assert job.attempt  # noqa: S101 - what is sent has one
         account = job.attempt.account
         probe = partial(self._engine.vendor.probe, account, self.sending)
-        return Guard(self._engine.breaker(account.id), self._engine.throttle(account.id), probe)
+        allowance = self._engine.allowance(account, single=job.leftovers.chunk.lane is Lane.SINGLE)
+        return Guard(self._engine.breaker(account.id), self._engine.throttle(account.id), probe, allowance)
 
     # ── In the threads ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,9 +162,16 @@ class Batch:
                     deal.end(job, _shown_by(result))
                     self._ended.put((job, result))
                 elif line.guard:
-                    deal.end_probe(line.guard, works=self._probe(line.guard))
+                    self._prepare(deal, line.guard)
         finally:
             self._ended.put(None)
+
+    def _prepare(self, deal: Deal, guard: Guard) -> None:
+        """Do what has to be done before the next message of an account may begin."""
+        if guard.breaker.mode is Mode.PROBE:
+            deal.end_probe(guard, works=self._probe(guard))
+        elif guard.allowance:
+            deal.end_reservation(guard, guard.allowance.reserve(guard.upcoming))
 
     @staticmethod
     def _probe(guard: Guard) -> bool:

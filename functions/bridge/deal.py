@@ -6,6 +6,7 @@ import math
 import threading
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from bridge.breaker import Mode
@@ -13,14 +14,20 @@ from bridge.campaigns.control import State
 from bridge.message import Cause, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from bridge.allowance import Allowance, Reserved
     from bridge.breaker import Breaker
     from bridge.leftovers import Leftovers
     from bridge.message import Message, Outcome
     from bridge.send import Attempt, SendResult
     from bridge.throttle import Throttle
     from bridge.times import Deadline
+
+_PERHAPS_SENT = (Status.SENT, Status.UNKNOWN)
+
+MOST_RESERVED = 100
+"""For how many messages something is reserved at once: as many as a chunk holds."""
 
 LONGEST_WAIT_SECONDS = 5.0
 """A worker does not wait longer than this for an account whose vendor wants a pause: giving back costs less."""
@@ -52,39 +59,64 @@ class Line:
         """Seconds until something may begin: 0.0: now; None: when something has ended; inf: not in this invocation."""
         if not self.jobs:
             return math.inf
-        return self.guard.wait() if self.guard else 0.0
+        return self.guard.wait(self.jobs[0].message.segments) if self.guard else 0.0
 
     def begin(self) -> Job | None:
-        """Take the next job; None: a probe is to be made first."""
+        """Take the next job; None: a probe is to be made first, or a reservation."""
         if self.guard is None:
             return self.jobs.popleft()
-        if self.guard.breaker.mode is Mode.PROBE:
-            self.guard.probing = True
+        parts = self.jobs[0].message.segments
+        if self.guard.prepares(parts):
+            self.guard.upcoming = [job.message.segments for job in islice(self.jobs, MOST_RESERVED)]
+            self.guard.preparing = True
             return None
         job = self.jobs.popleft()
-        job.begun_at = self.guard.throttle.begin()
+        job.begun_at = self.guard.begin(parts)
         return job
 
 
 @dataclass(slots=True, eq=False)
 class Guard:
-    """What holds back an account's messages: its breaker and its throttle. `probe` asks whether the vendor works."""
+    """What holds back an account's messages: its breaker, its throttle, and where it has limits its allowance. `probe`
+    asks whether the vendor works. `preparing`: somebody is at the probe, or reserves the parts of `upcoming` messages.
+    """
 
     breaker: Breaker
     throttle: Throttle
     probe: Callable[[], bool]
-    probing: bool = False
+    allowance: Allowance | None = None
+    preparing: bool = False
+    upcoming: Sequence[int] = ()
 
-    def wait(self) -> float | None:
-        """As `Line.wait`. What is admitted now has to begin."""
+    def wait(self, parts: int) -> float | None:
+        """As `Line.wait`, for a message of so many parts. What is admitted now has to begin."""
         if self.breaker.mode is Mode.NONE:
             return math.inf
+        if self.preparing:
+            return None
         if self.breaker.mode is Mode.PROBE:
-            return None if self.probing else 0.0
+            return 0.0
+        wait = self._wait()
+        if wait != 0.0 or self.prepares(parts) or self.breaker.take():
+            return wait
+        return None
+
+    def _wait(self) -> float | None:
+        """The longest that throttle or allowance ask for."""
         wait = self.throttle.wait()
-        if wait:
-            return math.inf if wait > LONGEST_WAIT_SECONDS else wait
-        return wait if wait is None or self.breaker.take() else None
+        if wait is None or wait > LONGEST_WAIT_SECONDS:
+            return wait and math.inf
+        return max(wait, self.allowance.wait()) if self.allowance else wait
+
+    def prepares(self, parts: int) -> bool:
+        """Whether something has to be done before a message of so many parts may begin."""
+        return self.breaker.mode is Mode.PROBE or (self.allowance is not None and self.allowance.lacks(parts))
+
+    def begin(self, parts: int) -> float:
+        """A message begins; returns the time for the throttle's `end`."""
+        if self.allowance:
+            self.allowance.begin(parts)
+        return self.throttle.begin()
 
     def note(self, job: Job, outcome: Outcome | None) -> None:
         """What an attempt shows of the vendor; without an outcome (sent before, not claimed), or time, nothing."""
@@ -95,6 +127,8 @@ class Guard:
             self.breaker.note(job.message, outage=outcome.outage, in_doubt=in_doubt)
         else:
             self.breaker.give_back()
+        if self.allowance and not (outcome and outcome.status in _PERHAPS_SENT):
+            self.allowance.give_back(job.message.segments)
 
     def note_stuck(self, job: Job) -> None:
         """An attempt did not end in time: evidence of an outage, too."""
@@ -105,6 +139,8 @@ class Guard:
         """Why what is left was not begun, and in how many seconds to look again."""
         if self.breaker.mode is not Mode.ALL:
             return Cause.BREAKER, self.breaker.wait()
+        if self.allowance and (held := self.allowance.held_by()):
+            return held
         wait = self.throttle.wait() or 0.0
         return (Cause.RATE, wait) if wait else (Cause.NO_TIME, 0.0)
 
@@ -122,7 +158,9 @@ class Deal:
         self._stopped = False
 
     def take(self) -> tuple[Line, Job | None] | None:
-        """Wait for something to do: a job, or (None) an account's probe. None at all: nothing is left to begin."""
+        """Wait for something to do: a job, or (None) what an account's guard prepares. None at all: nothing is left to
+        begin.
+        """
         with self._changed:
             while self._lines and self._beginning.remaining():
                 wait = self._beginning.remaining()
@@ -183,9 +221,17 @@ class Deal:
     def end_probe(self, guard: Guard, *, works: bool) -> None:
         """A probe has ended; when everything is over nobody wants to know."""
         with self._changed:
-            guard.probing = False
+            guard.preparing = False
             if not self._stopped:
                 guard.breaker.note_probe(works=works)
+            self._changed.notify_all()
+
+    def end_reservation(self, guard: Guard, reserved: Reserved) -> None:
+        """Something was reserved, or nothing was there."""
+        with self._changed:
+            guard.preparing = False
+            if guard.allowance:
+                guard.allowance.take(reserved)
             self._changed.notify_all()
 
     def stop(self) -> None:

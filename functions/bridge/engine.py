@@ -11,6 +11,8 @@ from bridge.throttle import Throttle
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bridge.account import Account
+    from bridge.allowance import Allowance
     from bridge.campaigns.shared_breaker import SharedBreaker
     from bridge.campaigns.table import Key
     from bridge.log.log import Log
@@ -30,16 +32,20 @@ class Engine:
         shared: SharedBreaker,
         steering: Steering,
         *,
+        allowance: Callable[..., Allowance],
         concurrency: int,
         failures: int,
         clock: Callable[[], float],
     ) -> None:
-        """`concurrency` messages are at the vendor at once; so many `failures` in a row open a breaker."""
+        """`concurrency` messages are at the vendor at once; so many `failures` in a row open a breaker.
+        `allowance` makes one for an account.
+        """
         self.sender = sender
         self.vendor = vendor
         self.log = log
         self.concurrency = concurrency
         self.steering = steering
+        self._allowance = allowance
         self._shared = shared
         self._failures = failures
         self._clock = clock
@@ -55,6 +61,12 @@ class Engine:
             if campaign == WHOLE_ACCOUNT:
                 item = None if items is None else items.get((account, campaign), {})
                 self.breaker(account).look(item, may_probe=may_probe)
+
+    def allowance(self, account: Account, *, single: bool) -> Allowance | None:
+        """What may be sent of an account in one invocation; None: its rate and its day are not limited."""
+        if account.parts_per_second is None and account.parts_per_day is None:
+            return None
+        return self._allowance(account, single=single)
 
     def breaker(self, account: str) -> Breaker:
         """An account's breaker."""

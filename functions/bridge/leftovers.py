@@ -27,6 +27,7 @@ DELAYS = {
     Cause.LOG: (15, 45),
     Cause.ACCOUNT: (30, 90),
     Cause.PAUSED: (30, 90),
+    Cause.ACCOUNT_RATE: (2, 8),
 }
 
 

@@ -56,6 +56,7 @@ class Cause(StrEnum):
     SAME_NUMBER = "same number again"
     BREAKER = "breaker open"
     PAUSED = "paused"
+    ACCOUNT_RATE = "account's rate"
     ACCOUNT = "account unusable"
     LOG = "log unavailable"
     LOG_REFUSED = "log refused"

@@ -92,12 +92,14 @@ class FakeDynamoDB(Neighbour):
         def effect() -> dict[str, Any]:
             old = self._table(TableName).get(_key(TableName, Key))
             expression = Expression(old or Key, ExpressionAttributeNames, ExpressionAttributeValues)
-            new = expression.updated(UpdateExpression)
             condition = Expression(old, ExpressionAttributeNames, ExpressionAttributeValues)
-            condition._used = expression._used
-            _demand(old, condition, ConditionExpression, ReturnValuesOnConditionCheckFailure)
+            if not condition.holds(ConditionExpression):  # first: the update may need what is not there
+                raise _refused(old, ReturnValuesOnConditionCheckFailure)
+            new = expression.updated(UpdateExpression)
+            condition._used |= expression._used
+            condition.all_used()
             self._write(TableName, new)
-            return _returned(ReturnValues, new, old)
+            return _returned(ReturnValues, new, old, expression.changed)
 
         return self._call("update_item", effect)
 
@@ -229,12 +231,17 @@ def _demand(old: Item | None, expression: Expression, condition: str | None, ret
     held = expression.holds(condition)
     expression.all_used()
     if not held:
-        answer = {"Item": old} if returned == "ALL_OLD" and old else {}
-        raise client_error("ConditionalCheckFailedException", **answer)
+        raise _refused(old, returned)
 
 
-def _returned(what: str, new: Item, old: Item | None) -> dict[str, Any]:
-    known: dict[str, Item | None] = {"NONE": None, "ALL_NEW": new, "ALL_OLD": old}
+def _refused(old: Item | None, returned: str) -> Exception:
+    answer = {"Item": old} if returned == "ALL_OLD" and old else {}
+    return client_error("ConditionalCheckFailedException", **answer)
+
+
+def _returned(what: str, new: Item, old: Item | None, changed: list[str]) -> dict[str, Any]:
+    updated = {name: new[name] for name in changed if name in new}
+    known: dict[str, Item | None] = {"NONE": None, "ALL_NEW": new, "ALL_OLD": old, "UPDATED_NEW": updated}
     if what not in known:
         raise invalid(f"this fake does not return {what}")
     attributes = known[what]

@@ -52,6 +52,8 @@ class Expression:
         ):
             raise invalid("values that are none, or of a wrong type")
         self._used: set[str] = set()
+        self.changed: list[str] = []
+        """The attributes that an update named."""
         self._tokens: list[str] = []
 
     def holds(self, text: str | None) -> bool:
@@ -73,6 +75,7 @@ class Expression:
             clause = self._take().upper()
             while True:
                 name = self._path()
+                self.changed.append(name)
                 if clause == "SET":
                     self._expect("=")
                     item[name] = self._sum()

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from bridge.breaker import BATCH_FAILURES, SINGLE_FAILURES
+from bridge.campaigns.control import State
+from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS, interval
 from bridge.chunk import MAX_MESSAGES
 
@@ -16,18 +18,34 @@ if TYPE_CHECKING:
 
 # Which status may follow on which: written down anew, so that a change of the bridge's own table is seen here.
 MAY_FOLLOW: dict[str | None, set[str]] = {
-    None: {"sending", "expired", "rejected"},
-    "sending": {"sending", "sent", "rejected", "retrying", "unknown", "expired", "delivered", "undelivered"},
-    "retrying": {"sending", "expired", "retrying", "rejected"},
-    "unknown": {"unknown", "sending", "expired", "sent", "rejected", "delivered", "undelivered"},
+    None: {"sending", "expired", "cancelled", "rejected"},
+    "sending": {
+        "sending",
+        "sent",
+        "rejected",
+        "retrying",
+        "unknown",
+        "expired",
+        "cancelled",
+        "delivered",
+        "undelivered",
+    },
+    "retrying": {"sending", "expired", "cancelled", "retrying", "rejected"},
+    "unknown": {"unknown", "sending", "expired", "cancelled", "sent", "rejected", "delivered", "undelivered"},
     "sent": {"sent", "delivered", "undelivered"},
-    "rejected": {"rejected", "sending", "expired"},
+    "rejected": {"rejected", "sending", "expired", "cancelled"},
     "expired": {"expired"},
+    "cancelled": {"cancelled"},
     "delivered": set(),
     "undelivered": set(),
 }
-AT_REST = {"sent", "rejected", "unknown", "expired", "delivered", "undelivered"}
-NOT_SENT = {"retrying", "rejected", "expired"}
+AT_REST = {"sent", "rejected", "unknown", "expired", "cancelled", "delivered", "undelivered"}
+NOT_SENT = {"retrying", "rejected", "expired", "cancelled"}
+FOLLOWED_WITHIN = 21.0
+"""How soon nothing begins any more of what is paused or stopped: accept goes on for 5 s with what it read, a look takes
+up to 3, and what was begun just then may take 12 until the vendor has it, if DynamoDB is slow."""
+CALM_WITHIN = 9.0
+"""The same while nothing is wrong with anybody: the skew of two clocks comes on top."""
 ONE_BATCH = 25  # outcomes that a worker may hold unwritten beside what is in flight
 REST_SECONDS = 7_200.0
 """How soon after the last trouble everything has come to rest: a quarter of an hour for the longest delay, the longest
@@ -69,15 +87,37 @@ class Ledger:
         self.dead_letters = 0
         self.violations: list[tuple[float, str, int | None]] = []
         self.expired_at: dict[int, float] = {}
+        self.steered_by: dict[int, tuple[Key, Key]] = {}
+        """Of each message its account's key and its campaign's."""
+        self.decisions: dict[Key, list[tuple[float, State]]] = defaultdict(list)
+        self.begun: dict[str, list[float]] = defaultdict(list)
+        """When the vendor was given an account's messages."""
 
     # ── While it goes on ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, number: int, key: Key, *, poison: bool) -> None:
+    def add(self, number: int, key: Key, account: str, campaign: str | None, *, poison: bool) -> None:
         """A message is going to be posted."""
         self.keys[number] = key
+        self.steered_by[number] = ((account, WHOLE_ACCOUNT), (account, campaign_key(campaign)))
         self.numbers[key] = number
         if poison:
             self.poison.add(number)
+
+    def decide(self, key: Key, state: State, asked_at: float) -> None:
+        """A person has decided. What is held is so from now on, what is resumed perhaps since it was asked."""
+        now = self._world.runtime.now
+        self.decisions[key].append((asked_at if state is State.RUNNING else now, state))
+        self.happen(f"{key} is {state}")
+
+    def note_begin(self, number: int) -> None:
+        """The vendor is given a message."""
+        now = self._world.runtime.now
+        for key in self.steered_by[number]:
+            at, state = self.decisions[key][-1] if self.decisions[key] else (now, State.RUNNING)
+            within = CALM_WITHIN if self._world.calm_since(at - FOLLOWED_WITHIN) else FOLLOWED_WITHIN
+            if state is not State.RUNNING and now - at > within and self._world.calm_since(at, "campaigns"):
+                self.violate(f"message {number} is begun {now - at:.1f} s after {key} was {state}", number)
+        self.begun[self.steered_by[number][0][0]].append(now)
 
     def happen(self, what: str) -> None:
         """Note something that concerns no single message."""
@@ -105,6 +145,8 @@ class Ledger:
             self.violate(f"message {number} is {after}, and the vendor took it", number)
         if after == "sent" and not taken:
             self.violate(f"message {number} is sent, and the vendor never took it", number)
+        if after == "cancelled" and not self._was_stopped(number):
+            self.violate(f"message {number} is cancelled, and nobody stopped it", number)
         if after == "expired":
             self.expired_at[number] = self._world.runtime.now
         if after == "unknown":
@@ -114,7 +156,8 @@ class Ledger:
         """An event of dispatch's is over: each of its messages came to something that was counted."""
         counts = sum(metrics.counts.values(), Counter())
         ends = sum(
-            counts[f"Messages{name}"] for name in ("Sent", "Rejected", "Unknown", "Expired", "Duplicate", "Postponed")
+            counts[f"Messages{name}"]
+            for name in ("Sent", "Rejected", "Unknown", "Expired", "Cancelled", "Duplicate", "Postponed")
         )
         causes = sum(metrics.causes.values())
         if counts["MessagesPostponed"] != causes:
@@ -135,6 +178,7 @@ class Ledger:
             self._judge_refused()
             self._judge_unknown()
             self._judge_expired()
+            self._judge_limits()
         if self.violations:
             raise Violation(self.report())
 
@@ -205,8 +249,47 @@ class Ledger:
                 continue
             if at - accepted < validity:
                 self.violate(f"message {number} expired {at - accepted:.0f} s after it was accepted", number)
+            if self._was_held(number):
+                continue
             if self._world.longest_calm(accepted, min(at, accepted + validity)) > REST_SECONDS:
                 self.violate(f"message {number} expired, though there was time to send it", number)
+
+    def _was_stopped(self, number: int) -> bool:
+        states = (state for key in self.steered_by[number] for _, state in self.decisions[key])
+        # Its write may be seen before the person knows that it was made.
+        return any(state is State.STOPPED for state in states) or self._world.deciding
+
+    def _was_held(self, number: int) -> bool:
+        """Whether people, or the account itself, held it back for a while."""
+        limits = self._world.limits(self.steered_by[number][0][0])
+        return "partsPerDay" in limits or any(self.decisions[key] for key in self.steered_by[number])
+
+    def _judge_limits(self) -> None:
+        if not self._world.calm_since(self.begin, "campaigns"):
+            return  # a worker whose table is silent keeps to the limits alone
+        for account, begun in self.begun.items():
+            limits = self._world.limits(account)
+            if rate := float(limits.get("partsPerSecond", 0)):
+                self._judge_rate(account, begun, rate)
+            if cap := int(limits.get("partsPerDay", 0)):
+                self._judge_cap(account, begun, cap)
+
+    def _judge_rate(self, account: str, begun: list[float], rate: float) -> None:
+        """In no 30 seconds more than the rate and what slots allow: some are used late, and clocks are not the same."""
+        most = rate * 30 * 1.1 + rate * (2 + 2 * self._world.plan.skew) + self._world.plan.concurrency
+        for place, at in enumerate(begun):
+            count = sum(1 for other in begun[place:] if other < at + 30)
+            if count > most:
+                self.violate(f"{count} messages of {account} begin in 30 s at a rate of {rate}")
+                return
+
+    def _judge_cap(self, account: str, begun: list[float], cap: int) -> None:
+        """Until a person overrules it no more begin than the cap, in the account's first day."""
+        overruled = [at for at, state in self.decisions[account, WHOLE_ACCOUNT] if state is State.RUNNING]
+        until = min([*overruled, self._world.midnight()])
+        count = sum(1 for at in begun if at < until)
+        if count > cap:
+            self.violate(f"{count} messages of {account} begin in a day of {cap}")
 
     # ── For who reads it ──────────────────────────────────────────────────────────────────────────────────────────
 

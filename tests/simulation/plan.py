@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 MINUTE, HOUR = 60.0, 3_600.0
+CAMPAIGNS = (None, "spring", "autumn")
 
 IN_DOUBT = ("drops", "hangs", "trickles", "502")
 """Troubles of the vendor's that leave every message in doubt that is written meanwhile."""
@@ -22,6 +23,20 @@ class Post:
     poison: int = 0
     again: float | None = None
     """Posted once more, so many seconds later."""
+    campaign: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person pauses, stops or resumes a campaign, or without one the whole account."""
+
+    at: float
+    state: str
+    account: int = 0
+    campaign: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.campaign or 'the account'} of account {self.account} is {self.state}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +77,9 @@ class Plan:
 
     posts: list[Post]
     troubles: list[Trouble] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    limits: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Further fields of accounts' secrets."""
     accounts: int = 1
     workers: int = 2
     singles: int = 5
@@ -82,6 +100,8 @@ class Plan:
     poison: str = "403"
     redrive: float = HOUR
     """How often a person moves the dead letters back."""
+    overrule: float = HOUR / 2
+    """How often a person resumes accounts that paused themselves."""
 
     @property
     def messages(self) -> int:
@@ -91,7 +111,7 @@ class Plan:
     @property
     def over(self) -> float:
         """When nothing goes wrong any more."""
-        ends = [trouble.end for trouble in self.troubles]
+        ends = [trouble.end for trouble in self.troubles] + [decision.at for decision in self.decisions]
         return max(ends + [post.at + (post.again or 0.0) for post in self.posts], default=0.0)
 
 
@@ -101,9 +121,14 @@ def draw(seed: int, *, messages: int, hours: float) -> Plan:
     accounts = rng.choice([1, 1, 2])
     span = hours * HOUR
     troubles = _troubles(rng, accounts, span)
+    people = Random(f"people {seed}")
     return Plan(
-        posts=_posts(rng, accounts, messages, span, troubles),
+        posts=[
+            replace(post, campaign=people.choice(CAMPAIGNS)) for post in _posts(rng, accounts, messages, span, troubles)
+        ],
         troubles=troubles,
+        decisions=_decisions(people, accounts, span),
+        limits=_limits(people, accounts, messages),
         accounts=accounts,
         workers=rng.choice([1, 2, 2, 3, 5]),
         singles=rng.choice([1, 2, 5]),
@@ -117,6 +142,34 @@ def draw(seed: int, *, messages: int, hours: float) -> Plan:
         latency=rng.choice([(0.05, 0.2), (0.15, 0.6), (0.3, 3.0)]),
         poison=rng.choice(["403", "500"]),
     )
+
+
+def _decisions(rng: Random, accounts: int, span: float) -> list[Decision]:
+    """Pauses end, after a while, in a resumption or a stop; stops are taken back or not."""
+    decisions = []
+    for _ in range(rng.choice([0, 1, 1, 2, 3])):
+        about: dict[str, Any] = {"account": rng.randrange(accounts), "campaign": rng.choice(CAMPAIGNS)}
+        at, seconds = rng.uniform(0, span * 0.8), rng.choice([3, 30, 300, 1_800]) * rng.uniform(0.5, 2)
+        first, *then = rng.choice([["paused", "running"], ["paused", "stopped"], ["stopped"], ["stopped", "running"]])
+        decisions.append(Decision(at, first, **about))
+        decisions += [Decision(at + seconds, state, **about) for state in then]
+    # The last word on each is no pause, else nothing would come to rest.
+    return sorted(decisions, key=lambda decision: decision.at) + _last_words(decisions, span)
+
+
+def _last_words(decisions: list[Decision], span: float) -> list[Decision]:
+    last = {(one.account, one.campaign): one for one in sorted(decisions, key=lambda one: one.at)}
+    return [replace(one, at=max(span, one.at) + 60, state="running") for one in last.values() if one.state == "paused"]
+
+
+def _limits(rng: Random, accounts: int, messages: int) -> dict[int, dict[str, str]]:
+    limits: dict[int, dict[str, str]] = {account: {} for account in range(accounts)}
+    for fields in limits.values():
+        if rng.random() < 0.3:
+            fields["partsPerSecond"] = str(rng.choice([2, 5, 20, 100]))
+        if rng.random() < 0.2:
+            fields["partsPerDay"] = str(int(messages * rng.choice([0.2, 0.5, 0.9])))
+    return limits
 
 
 def _posts(rng: Random, accounts: int, messages: int, span: float, troubles: list[Trouble]) -> list[Post]:

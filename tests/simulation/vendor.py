@@ -150,6 +150,7 @@ class Vendor:
         runtime, rng = world.runtime, world.rng
         self.calls += 1
         number, customer = int(fields["message"].rpartition(" ")[2]), fields["customerId"]
+        world.ledger.note_begin(number)
         least, most = world.plan.latency
         seconds = rng.uniform(least, most)
         until = runtime.now + min(READ_SECONDS, deadline.remaining())

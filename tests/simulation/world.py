@@ -20,19 +20,26 @@ os.environ.update(ENVIRONMENT)  # the handlers read it when they are imported
 
 from greenlet import GreenletExit, getcurrent
 
+import bridge.allowance  # so that its log lines are seen
 import bridge.receive  # noqa: F401 - so that its threads are replaced as well
 import handlers.accept
 import handlers.dispatch
 import handlers.entry
 from bridge import secrets as bridge_secrets
 from bridge.app import App
+from bridge.campaigns.control import Controls, State, control_of
+from bridge.campaigns.daily_cap import BY
+from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
+from bridge.campaigns.table import CampaignTable
+from bridge.errors import LogUnavailable
 from bridge.settings import Settings
 from bridge.telemetry import InvocationMetrics
 from tests.fakes import expressions
+from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.values import START
 from tests.simulation.ledger import REST_SECONDS, Ledger
 from tests.simulation.neighbours import Aws, Entry, LambdaQueue, SecretsManager, Sqs, Tables
-from tests.simulation.plan import MINUTE, Plan, Post, Trouble
+from tests.simulation.plan import MINUTE, Decision, Plan, Post, Trouble
 from tests.simulation.runtime import Owner, Runtime, Task
 from tests.simulation.vendor import POISON, Vendor, body_of, secret
 
@@ -105,6 +112,7 @@ class World:
             "dispatch": LambdaQueue(self, "dispatch", plan.workers),
             "single": LambdaQueue(self, "single", plan.singles),
         }
+        self.controls = Controls(CampaignTable(CAMPAIGNS, self.tables), self.runtime)  # type: ignore[arg-type]
         self.aws: Any = Aws(self.tables, Sqs(self, self.queues), self.secrets)
         self.settings = Settings(
             ENVIRONMENT
@@ -116,6 +124,8 @@ class World:
         self._active: dict[str, list[Trouble]] = {}
         self._hits: list[tuple[float, str]] = []
         self._posting = 0
+        self.deciding = 0
+        """How many decisions are being written."""
         self._busy = 0
         self.dead: list[Entry] = []
         self._keys: list[str] = []
@@ -132,7 +142,8 @@ class World:
 
     def _set_secret(self, account: int, word: str) -> None:
         customer, password = f"C-{account}", f"password-{word}"
-        self.secrets.secrets[f"bridge/{self.account(account)}"] = secret(customer, password, _key(word))
+        fields = secret(customer, password, _key(word)) | self.plan.limits.get(account, {})
+        self.secrets.secrets[f"bridge/{self.account(account)}"] = fields
         self.vendor.passwords[customer] = base64.b64encode(password.encode()).decode()
 
     def who(self) -> str:
@@ -187,6 +198,23 @@ class World:
         self._active[trouble.target].remove(trouble)
         self.ledger.happen(f"ends: {trouble}")
 
+    def calm_since(self, at: float, target: str | None = None) -> bool:
+        """Whether nothing has been wrong (with one neighbour) since then."""
+        return not any(
+            self.begin + trouble.start < self.runtime.now and at < self.begin + trouble.end + MINUTE
+            for trouble in self.plan.troubles
+            if target in (None, trouble.target)
+        )
+
+    def limits(self, account: str) -> dict[str, str]:
+        """The limits in an account's secret, by the account's id."""
+        return self.plan.limits.get(int(account.rpartition("-")[2]), {})
+
+    def midnight(self) -> float:
+        """When the accounts' first day ends: they are in India."""
+        offset = 5.5 * 3_600
+        return self.begin + 86_400 - (self.begin + offset) % 86_400
+
     def longest_calm(self, start: float, end: float) -> float:
         """The longest time between two moments in which nothing was wrong, in seconds."""
         longest, at = 0.0, start
@@ -194,6 +222,36 @@ class World:
             longest = max(longest, min(self.begin + trouble.start, end) - at)
             at = max(at, self.begin + trouble.end)
         return max(longest, end - at)
+
+    # ── People ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _decide(self, decision: Decision) -> None:
+        self.runtime.sleep(decision.at)
+        key = campaign_key(decision.campaign) if decision.campaign else WHOLE_ACCOUNT
+        self._change((self.account(decision.account), key), State(decision.state), "somebody")
+
+    def _change(self, key: tuple[str, str], state: State, by: str) -> None:
+        """Have it written, however often the table has to be asked."""
+        asked_at = self.runtime.now
+        self.deciding += 1
+        while True:
+            try:
+                self.controls.change(key, state, by=by)
+            except LogUnavailable:
+                self.runtime.sleep(1)
+            else:
+                break
+        self.deciding -= 1
+        self.ledger.decide(key, state, asked_at)
+
+    def _overrule(self) -> None:
+        """A person resumes what has paused itself."""
+        while True:
+            self.runtime.sleep(self.plan.overrule)
+            for account in map(self.account, range(self.plan.accounts)):
+                item = self.tables.tables[CAMPAIGNS].get((account, WHOLE_ACCOUNT), {})
+                if control_of(item, self.runtime.now).state is State.PAUSED and item["changedBy"]["S"] == BY:
+                    self._change((account, WHOLE_ACCOUNT), State.RUNNING, "somebody")
 
     # ── CleverTap ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -204,9 +262,10 @@ class World:
             number = next(self._messages)
             poison = place < post.poison
             recipient, name = f"+91{9_800_000_000 + number}", f"id-{number}"
-            self.ledger.add(number, (recipient, name), poison=poison)
+            self.ledger.add(number, (recipient, name), self.account(post.account), post.campaign, poison=poison)
             words = f"{POISON} " if poison else ""
-            records.append({"to": recipient, "text": f"{words}Your code is {number}", "messageId": name})
+            record = {"to": recipient, "text": f"{words}Your code is {number}", "messageId": name}
+            records.append(record | ({"campaignId": post.campaign} if post.campaign else {}))
         self._send(post, records)
         if post.again is not None:
             self._posting += 1
@@ -376,6 +435,9 @@ class World:
                 self._posting += 1
                 self.runtime.spawn(partial(self._post, post))
             self.runtime.spawn(self._redrive)
+            for decision in self.plan.decisions:
+                self.runtime.spawn(partial(self._decide, decision))
+            self.runtime.spawn(self._overrule)
             try:
                 self.runtime.run(self._done)
             finally:

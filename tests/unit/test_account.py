@@ -112,3 +112,37 @@ def test_promotional_hours_are_those_given_or_the_usual_ones():
     assert usual.promotional_hours == PromotionalHours()
     assert account_of(ACCOUNT_ID, secret(promotionalHours="false")).promotional_hours is None
     assert "in promotionalHours" in faulty(secret(promotionalHours="day and night"))
+
+
+# Limits
+
+
+@pytest.mark.parametrize(("rate", "parts"), [("20", 20.0), ("0.5", 0.5), ("10000", 10_000.0), ("1.25", 1.25)])
+def test_a_rate_is_a_number_of_parts_a_second(rate: str, parts: float):
+    assert account_of(ACCOUNT_ID, secret(partsPerSecond=rate)).parts_per_second == parts
+
+
+@pytest.mark.parametrize("rate", ["0", "0.0", "-1", "fast", "1e3", "10001", "nan", "inf", "1,5", "٣"])
+def test_what_is_no_rate_is_named(rate: str):
+    with pytest.raises(Misconfigured, match="in partsPerSecond"):
+        account_of(ACCOUNT_ID, secret(partsPerSecond=rate))
+
+
+@pytest.mark.parametrize("cap", ["0", "-5", "1.5", "many", "9999999999"])
+def test_what_is_no_daily_cap_is_named(cap: str):
+    with pytest.raises(Misconfigured, match="in partsPerDay"):
+        account_of(ACCOUNT_ID, secret(partsPerDay=cap))
+
+
+@pytest.mark.parametrize(
+    ("fields", "minutes"),
+    [({}, 330), ({"country": "US"}, 0), ({"timeZone": "-08:00"}, -480), ({"country": "US", "timeZone": "+05:45"}, 345)],
+)
+def test_an_accounts_day_begins_in_india_unless_the_account_is_elsewhere(fields: dict[str, str], minutes: int):
+    assert account_of(ACCOUNT_ID, secret(**fields)).utc_offset == minutes
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "5:30", "+5", "+15:00", "Z", "+05:60"])
+def test_what_is_no_time_zone_is_named(zone: str):
+    with pytest.raises(Misconfigured, match="in timeZone"):
+        account_of(ACCOUNT_ID, secret(timeZone=zone))

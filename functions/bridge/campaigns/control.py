@@ -101,12 +101,34 @@ class Controls:
         Raises:
             LogUnavailable: the table did not say whether it took it.
         """
-        note = writable(note, LONGEST_NOTE) if note else None
-        control = Control(state, times.iso(self._clock()), writable(by), note, until)
+        control = self._control(state, by, note, until)
         update, options = _change(control)
         changed = self._table.update(key, update, **options)
         self._trim(key, len(changed["actions"]["L"]))
         return control
+
+    def pause_running(self, key: Key, *, by: str, note: str, until: str) -> tuple[Control, bool]:
+        """Pause what is running, and leave alone what a person has paused or stopped: the control that holds then, and
+        whether it is this one.
+
+        Raises:
+            LogUnavailable: the table did not say whether it took it.
+        """
+        control = self._control(State.PAUSED, by, note, until)
+        update, options = _change(control)
+        values = options["ExpressionAttributeValues"]
+        values[":running"], values[":now"] = {"S": State.RUNNING.value}, {"S": control.changed_at}
+        running = "attribute_not_exists(#state) OR #state = :running OR pausedUntil <= :now"
+        try:
+            changed = self._table.update(key, update, ConditionExpression=running, **options)
+        except ConditionFailed as failed:
+            return control_of(failed.item, self._clock()), False
+        self._trim(key, len(changed["actions"]["L"]))
+        return control, True
+
+    def _control(self, state: State, by: str, note: str | None, until: str | None) -> Control:
+        short = writable(note, LONGEST_NOTE) if note else None
+        return Control(state, times.iso(self._clock()), writable(by), short, until)
 
     def _trim(self, key: Key, count: int) -> None:
         """Drop the oldest actions. Where somebody adds one at this moment, or nobody answers, the next change does."""

@@ -1,0 +1,109 @@
+"""People stop and pause what is being sent, by real workers, to a real sink."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+
+import pytest
+
+from bridge.campaigns.control import Controls, State
+from bridge.campaigns.keys import campaign_key
+from bridge.campaigns.table import CampaignTable
+from local.bridge import ACCOUNT, CREDENTIALS, Bridge, Options
+from local.simulator import Simulator
+from local.sink import Sink
+from tests.faults import world as faults
+from tests.faults.world import LEFT_BY_A_DEAD_WORKER, http
+
+CAMPAIGN = "spring"
+STOPS_WITHIN = 3  # seconds
+TIMEOUT = 120
+
+
+def controls(dynamodb, table: str) -> Controls:
+    return Controls(CampaignTable(table, dynamodb), time.time)
+
+
+def eventually(question, told=lambda: "it never came"):
+    end = time.monotonic() + TIMEOUT
+    while not (answer := question()):
+        assert time.monotonic() < end, told()
+        time.sleep(0.2)
+    return answer
+
+
+def post(bridge: Bridge, first: int, count: int) -> tuple[int, dict]:
+    numbers = [f"91{7_000_000_000 + n}" for n in range(first, first + count)]
+    records = [{"to": number, "text": "Half price", "messageId": f"{number}.165."} for number in numbers]
+    headers = {"account": ACCOUNT, "x-api-key": CREDENTIALS["apiKey"]}
+    body = json.dumps({"campaignId": CAMPAIGN, "messages": records})
+    answer = http.request("POST", f"{bridge.url}/sms", body=body, headers=headers)
+    return answer.status, answer.json()
+
+
+def statuses(bridge: Bridge) -> Counter[str]:
+    pages = bridge.aws.dynamodb().get_paginator("scan").paginate(TableName=bridge.table)
+    return Counter(item["status"]["S"] for page in pages for item in page["Items"])
+
+
+def is_at_rest(found: Counter[str], count: int) -> bool:
+    return sum(found.values()) == count and not {*found} - {"sent", "cancelled"}
+
+
+@pytest.mark.fault("campaign-stopped")
+def test_a_campaign_that_is_stopped_sends_nothing_after_three_seconds_and_clevertap_is_told_of_each_message(tmp_path):
+    window = {"ReportFunction": {"Events": {"FinalMessages": {"Properties": {"MaximumBatchingWindowInSeconds": 1}}}}}
+    with (
+        Simulator() as vendor,
+        Sink() as clevertap,
+        Bridge(Options(vendor.url, callback_url=clevertap.callback_url, overrides=window, logs=tmp_path)) as bridge,
+    ):
+        vendor.change(latency_ms=350)
+        steering = controls(bridge.aws.dynamodb(), bridge.stack.tables["CampaignTable"].name)
+        assert post(bridge, 0, 1_000) == (200, {"status": "queued", "accepted": 1_000, "rejected": []})
+        eventually(lambda: len(vendor.accepted) > 50)
+
+        steering.change((ACCOUNT, campaign_key(CAMPAIGN)), State.STOPPED, by="ana", note="wrong price")
+        time.sleep(STOPS_WITHIN)
+        sent = len(vendor.accepted)
+        assert 50 < sent < 900
+
+        eventually(lambda: is_at_rest(statuses(bridge), 1_000), lambda: statuses(bridge))
+        assert len(vendor.accepted) == sent
+        assert statuses(bridge) == {"sent": sent, "cancelled": 1_000 - sent}
+
+        assert post(bridge, 2_000, 200)[1] == {"status": "queued", "accepted": 200, "rejected": []}
+        eventually(lambda: statuses(bridge)["cancelled"] == 1_200 - sent)
+        assert post(bridge, 3_000, 1)[0] == 422
+
+        eventually(lambda: len(clevertap.received.events) >= 1_200 - sent)
+        time.sleep(2)
+        events = clevertap.received.events
+        assert Counter((event["event"], str(event["code"])) for event in events) == {("failed", "915"): 1_200 - sent}
+        assert len({event["meta"] for event in events}) == len(events)
+        assert len(vendor.accepted) == sent
+
+
+@pytest.mark.fault("campaign-paused", "worker-killed")
+def test_a_campaign_that_is_paused_and_resumed_sends_each_message_once_though_a_worker_is_killed_meanwhile(make_world):
+    world = make_world(workers=2, receives=100)
+    steering = controls(world.dynamodb, world.breakers)
+    key = faults.ACCOUNT, campaign_key("faults")
+    world.vendor.change(latency_ms=350)
+    world.campaign(600)
+    with world.polling():
+        world.wait_until(lambda: world.sent() > 40)
+        steering.change(key, State.PAUSED, by="ana")
+        killed = world.kill_busy(world.dispatch)
+        world.sleep(STOPS_WITHIN, STOPS_WITHIN)
+        sent = world.sent()
+        assert sent < 600
+        world.sleep(3, 3)
+        assert world.sent() == sent
+        steering.change(key, State.RUNNING, by="ana")
+        world.wait_until(lambda: world.sent() > sent)
+    world.drain()
+    assert killed
+    world.judge("campaign paused, dispatch worker killed", unknown_at_most=killed * LEFT_BY_A_DEAD_WORKER)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.invocation import Invocation
     from bridge.log.log import Log
+    from bridge.log.row import Row
     from bridge.message_central.receipts import TextBack
     from bridge.sqs import Queue
 
@@ -56,9 +57,18 @@ class Replies:
                 "malformed row: a reply waits until it is mended", account=account.id, error=type(error).__name__
             )
             return False
-        if not event:
+        if not row or not event:
             invocation.metrics.add(account.id, "RepliesUnmatched")
             return True
         now = self._clock()
+        if not put(self._reports, [Pending.new(account.id, [asdict(event)], now)], now, invocation.deadline):
+            return False
         invocation.metrics.add(account.id, "RepliesReceived")
-        return put(self._reports, [Pending.new(account.id, [asdict(event)], now)], now, invocation.deadline)
+        self._note(row, reply.text, since)
+        return True
+
+    def _note(self, row: Row, text: str, at: float) -> None:
+        try:
+            self._log.note_reply(row, text, at)
+        except LogUnavailable as error:  # CleverTap has it, which would count it twice
+            logger.warning("a reply is not shown in its message's row", account=row.account, reason=str(error))

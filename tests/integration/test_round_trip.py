@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 import urllib3
 
+from bridge.aws import Aws
+from bridge.operations.kept_receipts import peek, redrive
+from bridge.sqs import Queue
 from local.bridge import ACCOUNT, CREDENTIALS, Bridge, Options
 from local.http_server import Answer, HttpServer, Request
 from local.ports import free_port
 from local.simulator import Settings, Simulator
 from local.simulator.receipt_plans import plans
 from local.sink import Sink
+from local.template import REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
 OTHER, OTHER_KEY = "OTHER-ACCOUNT", "other-receipt-key"
@@ -241,3 +248,48 @@ def test_receipts_of_two_accounts_do_not_mix(world: World):
     eventually(lambda: len(world.clevertap.received.events) + len(world.others_clevertap.received.events) >= 30)
     assert events_of(world.clevertap).keys() == ids
     assert events_of(world.others_clevertap).keys() == other_ids
+
+
+@pytest.mark.fault("receipt-unreadable")
+def test_what_is_not_recognised_is_kept_shown_by_its_shape_and_redriven_once(world: World):
+    """The same call before and after: no table is mended in a function that runs."""
+    [message] = world.messages(1)
+    world.post([message])
+    eventually(lambda: {row["status"] for row in world.log([message]).values()} == {"sent"})
+    sqs, queues = world.bridge.aws.sqs(), world.bridge.aws.url + "/123456789012/local-"
+    kept, parked = queues + "UnrecognisedReceipts", queues + "ReceiptQueue"
+    document = {"ref": "v0", "msisdn": message["to"], "state": {"name": "Handed over"}}
+
+    answer = http.request("POST", world.bridge.receipts_url, json=[document] * 3)
+
+    assert (answer.status, answer.json()) == (200, {"status": "ok", "processed": 0, "kept": 3})
+    [shape] = peek(sqs, kept)
+    assert (shape.account, shape.method, shape.content_type) == (ACCOUNT, "POST", "application/json")
+    assert shape.fields == ("msisdn", "ref", "state.name")
+    with environment_of(world.bridge):
+        assert redrive(sqs, kept, Queue(parked, Aws().sqs(), time.sleep)) == 1
+    eventually(lambda: peek(sqs, kept) == {shape: 1})
+    assert {row["status"] for row in world.log([message]).values()} == {"sent"}
+
+
+def test_a_reply_reaches_clevertap(world: World):
+    [message] = world.messages(1)
+    world.post([message])
+    eventually(lambda: {row["status"] for row in world.log([message]).values()} == {"sent"})
+
+    answer = http.request("POST", world.bridge.receipts_url, fields={"mobileNumber": message["to"], "text": "Yes, ü"},
+                          encode_multipart=False)  # fmt: skip
+
+    assert answer.json() == {"status": "ok", "processed": 1, "kept": 0}
+    [event] = eventually(lambda: list(world.clevertap.received.events))
+    assert (event["event"], event["meta"], event["incomingText"]) == ("replied", message["messageId"], "Yes, ü")
+    assert event["toPhone"] == f"+{message['to']}"
+    assert world.clevertap.received.invalid == []
+
+
+@contextmanager
+def environment_of(bridge: Bridge) -> Iterator[None]:
+    """The environment of an operator whose AWS is the one of this machine."""
+    names = {"AWS_ENDPOINT_URL": bridge.aws.url, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+    with patch.dict(os.environ, {**names, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}):
+        yield

@@ -12,7 +12,7 @@ from bridge.message_central.receipts import BESIDE_A_REPLY, MAX_TEXT, Unrecognis
 from tests.fakes.clevertap import answer
 from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED, Fault
 from tests.fakes.values import START, message_id, number, secret, text
-from tests.unit.receipt_harness import OTHER_ACCOUNT, SECRET, URL, ReceiptHarness, receipt, rounds, row
+from tests.unit.receipt_harness import OTHER_ACCOUNT, SECRET, URL, ReceiptHarness, change, receipt, rounds, row
 
 YES = text("yes, please")
 
@@ -74,6 +74,41 @@ def test_a_long_text_is_cut_and_half_a_character_replaced(harness: ReceiptHarnes
     harness.post(reply(words="\ud800"))
 
     assert [item["incomingText"] for item in told(harness)] == ["ü" * MAX_TEXT, "?"]
+
+
+def test_the_messages_row_shows_the_last_reply_and_its_status_stays(harness: ReceiptHarness):
+    harness.put(row(0, "delivered"))
+
+    harness.post(reply())
+    harness.clock.sleep(60)
+    harness.post(reply(words="no"))
+
+    [found] = harness.dynamodb.rows()
+    assert (found.reply_text, found.replied_at) == ("no", times.iso(START + 60))
+    assert found.status == "delivered"
+    assert harness.stream(change(found, row(0, "delivered"))) == []
+    assert harness.clevertap.calls == [], "the end was told before"
+
+
+def test_without_stored_texts_the_row_shows_only_when():
+    harness = ReceiptHarness(STORE_TEXT="false")
+    harness.put(row())
+
+    harness.post(reply())
+
+    [found] = harness.dynamodb.rows()
+    assert (found.reply_text, found.replied_at) == (None, times.iso(START))
+
+
+@pytest.mark.parametrize("fault", [LOST_BEFORE, DENIED], ids=repr)
+def test_a_reply_that_cannot_be_shown_is_told_once_all_the_same(harness: ReceiptHarness, fault: Fault, capsys: Any):
+    harness.put(row())
+    harness.dynamodb.down("update_item", fault)
+
+    assert harness.post(reply())[0] == 200
+
+    assert "a reply is not shown in its message's row" in capsys.readouterr().out
+    assert [entry.queue for entry in harness.parked.entries] == ["reports"]
 
 
 # ── what is no reply ─────────────────────────────────────────────────────────

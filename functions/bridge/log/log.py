@@ -73,6 +73,7 @@ class Log:
         self._table = Table(table, client, sleep)
         self._clock = clock
         self._sleep = sleep
+        self._store_text = store_text
         rows = Rows(retention_days=retention_days, store_text=store_text, clock=clock)
         self.new_claim, self.outcome_row, self.rejection_row = rows.new_claim, rows.outcome_row, rows.rejection_row
 
@@ -219,6 +220,15 @@ class Log:
         if delivery.failure:
             changes["code"] = CODES[delivery.failure]
         return self._table.update_if(row, unchanged(row), changes)
+
+    def note_reply(self, row: Row, text: str, at: float) -> None:
+        """Show in a message's row that it was answered; the text where texts are kept. Not where the row has changed.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        changes = {"repliedAt": times.iso(at)} | ({"replyText": text} if self._store_text else {})
+        self._table.update_if(row, unchanged(row), changes)
 
     def _record_blindly(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:
         pending = {row.key: row for row in rows}

@@ -23,6 +23,7 @@ class Row:
     `waited_for`: the claim is accept's, of a message that it sends while CleverTap waits; else there is no attribute.
     `report`: CleverTap is still to be told how the message ended. `code` is CleverTap's (`clevertap/codes.py`).
     `resent_by`, `resent_at`: who had it sent again after an end that it came to before, and when.
+    `replied_at`, `reply_text`: the last reply to it.
     `encryption` says how a message came that came encrypted (`clevertap/encryption.py`).
     """
 
@@ -51,6 +52,8 @@ class Row:
     resent_by: str | None = None
     resent_at: str | None = None
     waited_for: bool | None = None
+    replied_at: str | None = None
+    reply_text: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:

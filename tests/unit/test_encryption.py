@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bridge.aes import decrypt, encrypt
 from bridge.chunk import decode
@@ -156,7 +157,16 @@ def tampered(place: int, ciphertext: str = CIPHERTEXT) -> dict[str, str]:
     return {"ciphertext": base64.b64encode(data).decode()}
 
 
+def without_padding(plain: str) -> tuple[dict[str, str], Any]:
+    """Blanks fill the last block, which no padding follows: what is in it can be read all the same."""
+    whole = plain.encode().ljust(-(-len(plain) // 16) * 16)
+    encryptor = Cipher(algorithms.AES256(KEY), modes.CBC(IV)).encryptor()
+    return HEADERS, {"ciphertext": base64.b64encode(encryptor.update(whole) + encryptor.finalize()).decode()}
+
+
 WRONG: dict[str, tuple[dict[str, str], Any]] = {
+    "JSON without padding": without_padding(json.dumps(MESSAGE)),
+    "a form without padding": without_padding(f"to={number()[1:]}&text=hello"),
     "no headers": ({}, BODY),
     "no IV": ({"X-AES-KEY-VERSION": VERSION}, BODY),
     "no version": ({"X-AES-IV": HEADERS["X-AES-IV"]}, BODY),

@@ -123,6 +123,7 @@ def test_each_described_answer_to_a_post_is_shown_here():
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "a receipt": ("200 Received", {"body": receipt()}),
+    "a reply": ("200 Received", {"body": {"mobileNumber": number(), "text": "STOP"}}),
     "many": ("200 Received", {"body": [receipt(1), receipt(2, "no such status")]}),
     "what is not recognised": ("200 Received", {"body": "hello"}),
     "another key": ("404 Gateway", {"body": receipt(), "key": "another"}),

@@ -167,14 +167,36 @@ def test_a_roll_back_brings_the_code_and_the_parameters_of_before(rolled_back):
     assert rolled_back.live("AcceptFunction")["Environment"]["Variables"]["RETENTION_DAYS"] == "60"
 
 
+# What companies ask for
+
+
+@pytest.fixture(scope="session")
+def companys(rolled_back: Deployment) -> Deployment:
+    rolled_back.deploy(**rolled_back.company())
+    return rolled_back
+
+
+def test_in_a_network_within_a_boundary_and_with_a_key_of_ones_own_a_message_is_sent_as_before(companys):
+    assert companys.live("AcceptFunction")["VpcConfig"]["SubnetIds"]
+    assert companys.post({"to": "919876543214", "text": "Welcome"}).status == 200
+
+
+def test_each_role_got_the_boundary(companys):
+    roles = companys.aws.client("iam").list_roles()["Roles"]
+    ours = [one["RoleName"] for one in roles if one["RoleName"].startswith(f"{STACK}-")]
+    assert ours
+    got = [companys.aws.client("iam").get_role(RoleName=name)["Role"] for name in ours]
+    assert [one["RoleName"] for one in got if "PermissionsBoundary" not in one] == []
+
+
 # Deleted
 
 
 @pytest.fixture(scope="session")
-def deleted(rolled_back: Deployment) -> tuple[Deployment, str]:
-    table = rolled_back.physical("SmsLogTable")
-    rolled_back.delete()
-    return rolled_back, table
+def deleted(companys: Deployment) -> tuple[Deployment, str]:
+    table = companys.physical("SmsLogTable")
+    companys.delete()
+    return companys, table
 
 
 def test_the_log_outlives_the_stack_and_the_secret_does_not(deleted):

@@ -14,7 +14,7 @@ os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the bridge's own lo
 
 from bridge.errors import BridgeError
 from scripts.operators import target
-from scripts.operators.commands import campaigns, steering
+from scripts.operators.commands import campaigns, keys, receipts, reports, steering
 from scripts.operators.errors import CommandError, Exit, UsageError
 from scripts.operators.session import Session
 
@@ -56,6 +56,9 @@ app.command()(campaigns.campaign)
 app.command()(steering.pause)
 app.command()(steering.resume)
 app.command()(steering.stop)
+app.add_typer(receipts.receipts, name="receipts")
+app.command()(reports.report_again)
+app.command()(keys.rotate_key)
 
 
 def main(arguments: Sequence[str] | None = None, connect: Callable[[str | None, bool], Target] | None = None) -> int:

@@ -102,9 +102,14 @@ def local() -> Target:
         aws=OperatorAws(session, url),
         base_url=f"http://127.0.0.1:{port}",
         outputs={"Endpoint": f"http://127.0.0.1:{port}/sms"},
-        resource=lambda place: f"{queues}/{STACK_NAME}-{place}" if place.endswith("Queue") else f"{STACK_NAME}-{place}",
+        resource=lambda place: f"{queues}/{STACK_NAME}-{place}" if is_queue(place) else f"{STACK_NAME}-{place}",
         who=lambda: f"local/{getpass.getuser()}",
     )
+
+
+def is_queue(place: str) -> bool:
+    """Whether a resource is a queue, by its logical id."""
+    return place.endswith("Queue") or place == "UnrecognisedReceipts"
 
 
 def _resource(resources: Mapping[str, str], place: str, stack: str) -> str:

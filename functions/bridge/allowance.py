@@ -37,7 +37,7 @@ NEAR_SECONDS = 2.0
 SINGLE_NEAR_SECONDS = 3.5
 """The same for single messages, which so have the first say."""
 
-PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 2.5
 """How long a worker without a slot goes on asking for one. To give its messages back and take them again costs as
 much."""
 

@@ -19,18 +19,21 @@ from tests.faults.world import LEFT_BY_A_DEAD_WORKER, http
 
 CAMPAIGN = "spring"
 STOPS_WITHIN = 3  # seconds
-TIMEOUT = 120
+TIMEOUT = 180
+RATE, WINDOW = 20, 30  # parts a second; seconds
+OTHER = "OTHER-ACCOUNT"
+SCAN_PAUSE = 3  # seconds: a scan keeps the local DynamoDB from everything else
 
 
 def controls(dynamodb, table: str) -> Controls:
     return Controls(CampaignTable(table, dynamodb), time.time)
 
 
-def eventually(question, told=lambda: "it never came"):
+def eventually(question, told=lambda: "it never came", pause=0.2):
     end = time.monotonic() + TIMEOUT
     while not (answer := question()):
         assert time.monotonic() < end, told()
-        time.sleep(0.2)
+        time.sleep(pause)
     return answer
 
 
@@ -70,12 +73,12 @@ def test_a_campaign_that_is_stopped_sends_nothing_after_three_seconds_and_clever
         sent = len(vendor.accepted)
         assert 50 < sent < 900
 
-        eventually(lambda: is_at_rest(statuses(bridge), 1_000), lambda: statuses(bridge))
+        eventually(lambda: is_at_rest(statuses(bridge), 1_000), lambda: statuses(bridge), SCAN_PAUSE)
         assert len(vendor.accepted) == sent
         assert statuses(bridge) == {"sent": sent, "cancelled": 1_000 - sent}
 
         assert post(bridge, 2_000, 200)[1] == {"status": "queued", "accepted": 200, "rejected": []}
-        eventually(lambda: statuses(bridge)["cancelled"] == 1_200 - sent)
+        eventually(lambda: statuses(bridge)["cancelled"] == 1_200 - sent, pause=SCAN_PAUSE)
         assert post(bridge, 3_000, 1)[0] == 422
 
         eventually(lambda: len(clevertap.received.events) >= 1_200 - sent)
@@ -107,3 +110,26 @@ def test_a_campaign_that_is_paused_and_resumed_sends_each_message_once_though_a_
     world.drain()
     assert killed
     world.judge("campaign paused, dispatch worker killed", unknown_at_most=killed * LEFT_BY_A_DEAD_WORKER)
+
+
+@pytest.mark.fault("account-rate")
+def test_an_account_keeps_to_its_rate_whatever_four_workers_do_and_another_has_its_full_speed(make_world):
+    batches = {"DispatchFunction": {"Events": {"Chunks": {"Properties": {"BatchSize": 1}}}}}
+    world = make_world(workers=4, overrides=batches)
+    world.change_secret(partsPerSecond=str(RATE))
+    world.add_account(OTHER)
+    world.vendor.change(latency_ms=100)
+    with world.polling():
+        world.campaign(900)
+        world.wait_until(lambda: world.sent() > 20)
+        time.sleep(2)
+        before, begun = world.sent(), time.monotonic()
+        time.sleep(WINDOW)
+        rate = (world.sent() - before) / (time.monotonic() - begun)
+        others = world.messages(100)
+        world.post(others, account=OTHER)
+        posted = time.monotonic()
+        world.wait_until(lambda: world.sent_of(others) == 100)
+        took = time.monotonic() - posted
+    assert RATE * 0.9 <= rate <= RATE * 1.1
+    assert took < 15

@@ -163,11 +163,11 @@ class World:
             for nth in (next(self._numbers) for _ in range(number))
         ]
 
-    def post(self, messages: Sequence[Sms]) -> tuple[int, dict[str, Any]]:
+    def post(self, messages: Sequence[Sms], account: str = ACCOUNT) -> tuple[int, dict[str, Any]]:
         """Post messages in one request; gives status and body of the answer. 0: there was none."""
         self._posted |= dict.fromkeys(messages)
         body = json.dumps({"campaignId": "faults", "messages": [asdict(sms) for sms in messages]})
-        headers = {"account": ACCOUNT, "x-api-key": API_KEY, "Content-Type": "application/json"}
+        headers = {"account": account, "x-api-key": API_KEY, "Content-Type": "application/json"}
         answer = http.request("POST", f"{self._gateway.url}/sms", headers=headers, body=body)
         document = answer.json()
         if document.get("status") in ("sent", "queued", "unknown"):  # not `duplicate`: that says how it stood before
@@ -261,6 +261,10 @@ class World:
     def secret_name(self) -> str:
         return f"{self._name}/{ACCOUNT}"
 
+    def add_account(self, account: str) -> None:
+        """Make a secret for another account, with the same login."""
+        self.secrets.create_secret(Name=f"{self._name}/{account}", SecretString=json.dumps(SECRET))
+
     def change_secret(self, **changes: str | None) -> None:
         """Write the secret with changes; None takes a field out."""
         secret = {name: value for name, value in {**SECRET, **changes}.items() if value is not None}
@@ -329,6 +333,11 @@ class World:
     def statuses(self) -> dict[str, int]:
         """How many rows stand where."""
         return dict(statuses(self.rows()))
+
+    def sent_of(self, messages: Iterable[Sms]) -> int:
+        """How many of these the vendor has accepted."""
+        numbers = {sms.to for sms in messages}
+        return sum(f"{one.countryCode}{one.mobileNumber}" in numbers for one in list(self.vendor.accepted))
 
     def sent(self) -> int:
         """How many messages the vendor has accepted."""

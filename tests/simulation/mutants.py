@@ -10,10 +10,14 @@ from unittest.mock import patch
 from bridge import send
 from bridge.breaker import Breaker, Mode
 from bridge.campaigns import shared_breaker
+from bridge.campaigns.control import State
+from bridge.campaigns.daily_cap import DailyCaps, Grant
+from bridge.campaigns.schedule import Schedule, Slot
 from bridge.leftovers import Leftovers
 from bridge.log.log import Log
 from bridge.message import Status
 from bridge.message_central import client, verdicts
+from bridge.steering import Steering
 from bridge.telemetry import InvocationMetrics
 
 if TYPE_CHECKING:
@@ -106,6 +110,31 @@ def dead_workers_are_not_noticed() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def people_are_not_heard() -> Iterator[None]:
+    """What is paused or stopped is sent."""
+    with patch.object(Steering, "state_of", lambda *_: State.RUNNING):
+        yield
+
+
+@contextmanager
+def rates_are_not_kept() -> Iterator[None]:
+    """Each worker has the whole rate at once."""
+
+    def reserve(self: Schedule, _account: str, parts: int, _rate: float, _near: float) -> Slot:
+        return Slot(self._clock() - 1, self._clock(), parts)
+
+    with patch.object(Schedule, "reserve", reserve):
+        yield
+
+
+@contextmanager
+def days_have_no_end() -> Iterator[None]:
+    """Whatever was sent, more may be."""
+    with patch.object(DailyCaps, "reserve", lambda _self, _account, wanted, _least: Grant(None, wanted)):
+        yield
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -119,5 +148,8 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         leftovers_forgotten,
         postponed_in_silence,
         dead_workers_are_not_noticed,
+        people_are_not_heard,
+        rates_are_not_kept,
+        days_have_no_end,
     )
 }

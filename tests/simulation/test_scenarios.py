@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.plan import HOUR, Plan, Post, Trouble
+from tests.simulation.plan import HOUR, Decision, Plan, Post, Trouble
 from tests.simulation.scenarios import KINDS, cost, outage
 from tests.simulation.world import World
 
@@ -102,6 +102,52 @@ def test_most_of_a_rate_is_used(rate: int, retry_after: str | None, share: float
 
     assert statuses(world) == {"sent": 3_000}
     assert seconds_until_sent(world) <= 3_000 / rate / share
+
+
+# People, and an account's limits
+
+
+@pytest.mark.fault("campaign-stopped")
+def test_a_campaign_that_is_stopped_ends_and_the_others_are_sent():
+    posts = [Post(0, count=1_000, campaign="spring"), Post(0, count=300, campaign="autumn")]
+    world = play(*posts, decisions=[Decision(3, "stopped", campaign="spring")], workers=3, latency=(0.3, 0.4))
+
+    ends = statuses(world)
+    assert {*ends} == {"sent", "cancelled"}
+    assert ends["cancelled"] > 300
+    autumn = [number for number, (_, campaign) in world.ledger.steered_by.items() if campaign[1] == "autumn"]
+    assert {world.ledger.status[number] for number in autumn} == {"sent"}
+
+
+@pytest.mark.fault("campaign-paused", "worker-killed")
+def test_a_campaign_that_is_paused_for_an_hour_is_sent_then_though_workers_die():
+    decisions = [Decision(2, "paused", campaign="spring"), Decision(HOUR, "running", campaign="spring")]
+    world = play(Post(0, count=1_000, campaign="spring"), decisions=decisions, crashes=0.05, concurrency=8)
+
+    assert {*statuses(world)} <= {"sent", "unknown"}
+    assert HOUR < seconds_until_sent(world) < HOUR + 900, "what a dead worker had comes again after six minutes"
+
+
+@pytest.mark.fault("account-rate")
+def test_four_workers_keep_to_an_accounts_rate_and_another_account_has_its_full_speed():
+    posts = [Post(0, count=1_000), Post(0, count=500), *(Post(5.0 * n) for n in range(10)), Post(1, 1, count=300)]
+    world = play(*posts, limits={0: {"partsPerSecond": "20"}}, accounts=2, workers=4)
+
+    assert statuses(world) == {"sent": 1_810}
+    begun = [at - world.begin for at in world.ledger.begun["ACC-0"]]
+    for start in range(0, 40, 5):
+        assert 18 <= sum(start <= at < start + 30 for at in begun) / 30 <= 22
+    assert max(world.ledger.begun["ACC-1"]) - world.begin < 20
+
+
+@pytest.mark.fault("daily-cap")
+def test_an_account_that_has_sent_its_parts_goes_on_when_a_person_resumes_it():
+    world = play(Post(0, count=1_000), limits={0: {"partsPerDay": "600"}})
+
+    assert statuses(world) == {"sent": 1_000}
+    before = sum(at < world.begin + world.plan.overrule for at in world.ledger.begun["ACC-0"])
+    assert before == 600
+    assert world.ledger.counts["DailyCapReached"] == world.ledger.counts["DailyCapAlmostReached"] == 1
 
 
 # One text, one account

@@ -552,6 +552,9 @@ class _Logger:
     def append_keys(self, **fields: Any) -> None:
         """As Powertools' logger."""
 
+    def remove_keys(self, keys: Any) -> None:
+        """As Powertools' logger."""
+
     def inject_lambda_context(self, **_options: Any) -> Callable[[Any], Any]:
         return lambda handler: handler
 

@@ -1,8 +1,8 @@
 """Recounts campaigns from the rows of the log, and tells where their counters say something else.
 
 It reads the whole log: for the command line, with the rights of whoever asks. While messages are on their way the
-counters are some seconds behind; at rest there is no difference, but for rows that expired or were forgotten, which stay
-counted.
+counters are some seconds behind; at rest there is no difference, but for rows that expired or were forgotten, which
+stay counted.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bridge.message import Message, Outcome
     from bridge.message_central.client import MessageCentral
     from bridge.operations.audit import Auditor
+    from bridge.operations.export import Exporter
+    from bridge.operations.forget import Forgetter
     from bridge.operations.messages import Messages
     from bridge.operations.resend import Resender
     from bridge.receive import Receiver
@@ -141,6 +143,20 @@ class App:
         from bridge.operations.resend import Resender
 
         return Resender(self._chunk_queue(), self.controls, self._clock)
+
+    @cached_property
+    def forget(self) -> Forgetter:
+        """Forgets people."""
+        from bridge.operations.forget import Forgetter
+
+        return Forgetter(self._reader(), self._clock)
+
+    @cached_property
+    def export(self) -> Exporter:
+        """Takes messages out of the log."""
+        from bridge.operations.export import Exporter
+
+        return Exporter(self._reader())
 
     @cached_property
     def campaigns(self) -> Campaigns:

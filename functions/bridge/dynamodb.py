@@ -30,6 +30,10 @@ class DynamoDB:
         """Write up to 25 items."""
         return self._call("BatchWriteItem", request)
 
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        """Delete one item, on a condition."""
+        return self._call("DeleteItem", request)
+
     def get_item(self, **request: Any) -> dict[str, Any]:
         """Read one item; without "Item" there is none."""
         return self._call("GetItem", request)

@@ -14,7 +14,7 @@ os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the bridge's own lo
 
 from bridge.errors import BridgeError
 from scripts.operators import target
-from scripts.operators.commands import campaigns, keys, receipts, reports, steering
+from scripts.operators.commands import campaigns, keys, messages, receipts, reports, steering
 from scripts.operators.errors import CommandError, Exit, UsageError
 from scripts.operators.session import Session
 
@@ -39,12 +39,13 @@ app = typer.Typer(
 @app.callback()
 def everywhere(
     context: typer.Context,
+    *,
     stack: Annotated[str | None, typer.Option(help="a deployed stack, by its name")] = None,
-    local: Annotated[bool, typer.Option("--local", help="`make run`, by PORT and AWS_PORT")] = False,  # noqa: FBT002
+    local: Annotated[bool, typer.Option("--local", help="`make run`, by PORT and AWS_PORT")] = False,
     account: Annotated[
         str | None, typer.Option(help="CleverTap's account id; may be left out where there is one")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for machines")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for machines")] = False,
 ) -> None:
     """Say where a command works, and for which account."""
     connect: Callable[[str | None, bool], Target] = context.obj
@@ -56,6 +57,10 @@ app.command()(campaigns.campaign)
 app.command()(steering.pause)
 app.command()(steering.resume)
 app.command()(steering.stop)
+app.command()(messages.status)
+app.command()(messages.resend)
+app.command()(messages.forget)
+app.command()(messages.export)
 app.add_typer(receipts.receipts, name="receipts")
 app.command()(reports.report_again)
 app.command()(keys.rotate_key)

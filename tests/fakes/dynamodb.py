@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from bridge.log.row import Row
 from tests.fakes.expressions import Expression, Item, invalid
@@ -118,6 +119,24 @@ class FakeDynamoDB(Neighbour):
 
         return self._call("batch_write_item", effect)
 
+    def delete_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Item,  # noqa: N803
+        ConditionExpression: str | None = None,  # noqa: N803
+        ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
+        ExpressionAttributeValues: Item | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            old = self._table(TableName).get(_key(TableName, Key))
+            expression = Expression(old, ExpressionAttributeNames, ExpressionAttributeValues)
+            _demand(old, expression, ConditionExpression, "NONE")
+            self._table(TableName).pop(_key(TableName, Key), None)
+            return {}
+
+        return self._call("delete_item", effect)
+
     def get_item(
         self,
         *,
@@ -192,11 +211,14 @@ class FakeDynamoDB(Neighbour):
         ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
         ExpressionAttributeValues: Item | None = None,  # noqa: N803
         ExclusiveStartKey: Item | None = None,  # noqa: N803
+        Segment: int = 0,  # noqa: N803
+        TotalSegments: int = 1,  # noqa: N803
         **_options: Any,
     ) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             start = ("", "") if ExclusiveStartKey is None else _key(TableName, ExclusiveStartKey)
-            found = [item for key, item in sorted(self._table(TableName).items()) if key > start]
+            items = sorted(self._table(TableName).items())
+            found = [item for key, item in items if key > start and crc32(key[0].encode()) % TotalSegments == Segment]
             page, rest = found[: self.page], found[self.page :]
             kept = []
             for item in page:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge import times
 from bridge.campaigns.control import State
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
+from bridge.chunk import decode
 from scripts.operators import output, target
 from scripts.operators.cli import hoisted, main
 from scripts.operators.output import fields, table
 from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import DENIED
-from tests.fakes.values import ACCOUNT_ID
+from tests.fakes.log import row
+from tests.fakes.values import ACCOUNT_ID, START, number, text
 from tests.unit.operators import WHO, Operators
 
 if TYPE_CHECKING:
@@ -229,3 +234,119 @@ def test_a_table_is_as_wide_as_its_cells():
 def test_what_others_wrote_cannot_steer_the_terminal():
     assert table(("id",), [("a\x1b[2Jb\nc",)]) == "id\na�[2Jb�c"
     assert fields([("note", "x\x07"), ("absent", None)]) == "note  x�"
+
+
+# Messages
+
+
+def test_one_message_to_a_number_tells_its_story(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(1, "rejected", code="910", reason="no such number", final_at=times.iso(START)))
+
+    ended = operators("status", number(1)[1:])
+
+    assert ended.code == 0
+    assert number(1) not in ended.out
+    assert "rejected 910 no such number" in ended.out
+    assert operators("status", number(1), "--json").document()[0]["status"] == "rejected"
+
+
+def test_several_messages_to_a_number_are_a_list_and_one_can_be_chosen(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(1, "sent"))
+    bridge.dynamodb.put(row(1, "expired", message_id="other"))
+
+    assert len(operators("status", number(1)).out.splitlines()) == 3
+    assert "accepted" in operators("status", number(1), "--message", "other").out
+    assert len(operators("status", number(1), "--message", "other", "--json").document()) == 1
+
+
+def test_a_number_without_messages_is_an_error(operators: Operators):
+    ended = operators("status", "919876500009")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "not in the log" in ended.err
+
+
+def expired(bridge: Bridge, *indexes: int) -> None:
+    for index in indexes:
+        bridge.dynamodb.put(row(index, "expired", text=text(), campaign_id="42", final_at=times.iso(START)))
+
+
+def test_a_campaigns_messages_are_sent_again_once_shown(operators: Operators, bridge: Bridge):
+    expired(bridge, 1, 2, 3)
+    bridge.dynamodb.put(row(4, "unknown", campaign_id="42", text=text()))
+    bridge.dynamodb.put(row(5, "expired", campaign_id="43", text=text()))
+
+    ended = operators("resend", "42", "--yes")
+
+    assert ended.err == (
+        "To be sent again: 3 expired (3 parts).\n"
+        "CleverTap was told that 3 of them failed, and is told of the new end, too.\n"
+        "Left as they are: 1 unknown.\n"
+        "Unknown messages may have arrived; --unknown sends them all the same.\n"
+    )
+    assert ended.out.startswith("3 messages are queued")
+    assert len(decode(bridge.sqs.entries[0].body).messages) == 3
+    assert decode(bridge.sqs.entries[0].body).messages[0].resend.by == WHO  # type: ignore[union-attr]
+    actions = bridge.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "42"]["actions"]["L"]
+    assert actions[0]["M"]["what"]["S"].startswith("sent 3 messages again")
+
+
+def test_unknown_messages_are_sent_again_only_on_explicit_word(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(4, "unknown", campaign_id="42", text=text()))
+
+    assert operators("resend", "42", "--yes").out.startswith("Nothing to send again.")
+    assert operators("resend", "--number", number(4), "--unknown", "--yes", "--json").document()["queued"] == 1
+
+
+@pytest.mark.parametrize("words", [[], ["42", "--number", "919876500001"]])
+def test_a_resend_wants_to_know_of_what(operators: Operators, words: list[str]):
+    assert operators("resend", "--yes", *words).code == 2
+
+
+def test_a_resend_is_refused_while_its_campaign_is_held(operators: Operators, bridge: Bridge):
+    expired(bridge, 1)
+    operators("stop", "42", "--yes")
+
+    ended = operators("resend", "42", "--yes")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "campaign 42 is stopped: resume it first" in ended.err
+    assert not bridge.sqs.entries
+
+
+def test_a_resend_that_sqs_does_not_take_fails_and_says_what_to_do(operators: Operators, bridge: Bridge):
+    expired(bridge, 1)
+    bridge.sqs.fail("send_message_batch", *[DENIED] * 9)
+
+    ended = operators("resend", "42", "--yes")
+
+    assert ended.code == 1
+    assert "run the same again" in ended.err
+
+
+def test_a_person_is_forgotten_and_the_account_knows_that_somebody_was(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(1, "sent", accepted_at="2020-01-01T00:00:00.000Z"))
+
+    ended = operators("forget", number(1), "--yes")
+
+    assert (ended.code, ended.out) == (0, "1 deleted.\n")
+    assert not bridge.dynamodb.rows()
+    [action] = bridge.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, WHOLE_ACCOUNT]["actions"]["L"]
+    assert (action["M"]["what"]["S"], action["M"]["changedBy"]["S"]) == ("forgot 1 messages of a number", WHO)
+
+
+def test_what_is_under_way_is_not_forgotten(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(1, "retrying", accepted_at=times.iso(time.time())))
+
+    ended = operators("forget", number(1), "--yes")
+
+    assert ended.code == 1
+    assert "still being sent" in ended.err
+
+
+def test_a_day_is_exported_as_csv_or_as_lines(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(1, "sent", accepted_at="2026-11-28T10:00:00.000Z"))
+
+    assert len(operators("export", "--day", "2026-11-28").out.splitlines()) == 2
+    assert json.loads(operators("export", "--day", "2026-11-28", "--json").out)["recipient"] == number(1)
+    assert operators("export", "--day", "today").code == 1

@@ -130,6 +130,24 @@ class Controls:
         short = writable(note, LONGEST_NOTE) if note else None
         return Control(state, times.iso(self._clock()), writable(by), short, until)
 
+    def note(self, key: Key, what: str, *, by: str) -> None:
+        """Add to the actions what a person did to a campaign's messages, in words without a number or a text.
+
+        Raises:
+            LogUnavailable: the table did not say whether it took it.
+        """
+        action = {"what": what, "changedAt": times.iso(self._clock()), "changedBy": writable(by)}
+        changed = self._table.update(
+            key,
+            "SET actions = list_append(if_not_exists(actions, :none), :actions)",
+            ExpressionAttributeValues={
+                ":actions": {"L": [{"M": {name: {"S": value} for name, value in action.items()}}]},
+                ":none": {"L": []},
+            },
+            ReturnValues="ALL_NEW",
+        )
+        self._trim(key, len(changed["actions"]["L"]))
+
     def _trim(self, key: Key, count: int) -> None:
         """Drop the oldest actions. Where somebody adds one at this moment, or nobody answers, the next change does."""
         if count <= MOST_ACTIONS:

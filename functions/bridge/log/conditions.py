@@ -80,10 +80,10 @@ def abandoned(row: Row) -> Condition:
 
 
 def unchanged(row: Row) -> Condition:
-    """Where a row still has the status and the claim that it was read with."""
-    return Condition("#status = :seen AND claimedBy = :claim", {}).given(
-        seen=row.status.value, claim=row.claimed_by or ""
-    )
+    """Where a row still has the status and the claim that it was read with; or no claim, as it was read."""
+    if not row.claimed_by:
+        return Condition("#status = :seen AND attribute_not_exists(claimedBy)", {}).given(seen=row.status.value)
+    return Condition("#status = :seen AND claimedBy = :claim", {}).given(seen=row.status.value, claim=row.claimed_by)
 
 
 def _resendable(message: Message, resend: Resend, status: Status) -> Condition:

@@ -1,20 +1,21 @@
-"""The log as people read it: whole rows, with their texts, by number and message."""
+"""The log as people work with it: whole rows, with their texts, by number, campaign or day; and how they go."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.log.conditions import unchanged
 from bridge.log.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bridge.dynamodb import DynamoDB
     from bridge.log.row import Row
 
 
 class Reader:
-    """Reads rows of one account. Nothing is tried again: who asks can ask once more."""
+    """Reads rows of one account, and forgets them. Nothing is tried again: who asks can ask once more."""
 
     def __init__(self, table: str, client: DynamoDB, sleep: Callable[[float], None]) -> None:
         self._table = Table(table, client, sleep)
@@ -42,3 +43,44 @@ class Reader:
             ExpressionAttributeValues={":recipient": {"S": recipient}, ":message": {"S": f"{account}/{message_id}"}},
         )
         return next(iter(rows), None)
+
+    def rows_of_campaign(self, account: str, campaign_id: str | None) -> Iterator[Row]:
+        """All messages of a campaign, or those without one. It reads the whole table, and that costs its size.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not answer.
+        """
+        values = {":account": {"S": account}}
+        if campaign_id is None:
+            campaign = "attribute_not_exists(campaignId)"
+        else:
+            campaign = "campaignId = :campaign"
+            values[":campaign"] = {"S": campaign_id}
+        return self._table.scan(FilterExpression=f"account = :account AND {campaign}", ExpressionAttributeValues=values)
+
+    def rows_of_day(self, account: str, day: str) -> Iterator[Row]:
+        """All messages that were accepted on a day in UTC (`2026-11-28`). It reads the whole table.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not answer.
+        """
+        return self._table.scan(
+            FilterExpression="account = :account AND begins_with(acceptedAt, :day)",
+            ExpressionAttributeValues={":account": {"S": account}, ":day": {"S": day}},
+        )
+
+    def delete_row(self, row: Row) -> bool:
+        """Delete a row, unless it has changed since it was read: False.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        return self._table.delete_if(row, unchanged(row))
+
+    def empty_row(self, row: Row, expires_at: int) -> bool:
+        """Take a row's text out, and have it deleted at a time in epoch seconds, unless it has changed: False.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        return self._table.strip_if(row, unchanged(row), expires_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AlreadyClaimed, AwsError, AwsRefused, LogRefused, LogUnavailable, RowGone
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bridge.log.conditions import Condition
     from bridge.times import Deadline
 
+SCAN_SEGMENTS = 4  # read at once; more would take the table's capacity from those who send
 BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _PAUSES = (0.05, 0.2)  # seconds before a row is put once more
@@ -93,6 +95,53 @@ class Table:
                 return
             parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    def scan(self, **parameters: Any) -> Iterator[Row]:
+        """Rows of the whole table, read by several at once, in no order.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not answer.
+        """
+
+        def read(segment: int, start: Any) -> tuple[int, dict[str, Any]]:
+            since = {"ExclusiveStartKey": start} if start else {}
+            split = {"Segment": segment, "TotalSegments": SCAN_SEGMENTS}
+            return segment, self._client.scan(TableName=self._name, **split, **parameters, **since)
+
+        with ThreadPoolExecutor(SCAN_SEGMENTS) as pool:
+            reading = {pool.submit(read, segment, None) for segment in range(SCAN_SEGMENTS)}
+            while reading:
+                ended, reading = wait(reading, return_when=FIRST_COMPLETED)
+                for page in ended:
+                    try:
+                        segment, answer = page.result()
+                    except AwsError as error:
+                        raise _failure(error, perhaps_written=False) from None
+                    if "LastEvaluatedKey" in answer:
+                        reading.add(pool.submit(read, segment, answer["LastEvaluatedKey"]))
+                    yield from map(Row.from_item, answer["Items"])
+
+    def delete_if(self, row: Row, condition: Condition) -> bool:
+        """Delete a row; False: the condition does not hold. Not tried again.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        return self._holds(self._client.delete_item, row, **condition.parameters())
+
+    def strip_if(self, row: Row, condition: Condition, expires_at: int) -> bool:
+        """Take the text out of a row, and have it deleted at a time in epoch seconds; False: the condition does not
+        hold. Not tried again.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        parameters = condition.parameters()
+        parameters["ExpressionAttributeNames"] = {**parameters["ExpressionAttributeNames"], "#text": "text"}
+        values = {**parameters["ExpressionAttributeValues"], ":expiresAt": {"N": str(expires_at)}}
+        parameters["ExpressionAttributeValues"] = values
+        update = "SET expiresAt = :expiresAt REMOVE #text"
+        return self._holds(self._client.update_item, row, UpdateExpression=update, **parameters)
+
     def update_if(self, row: Row, condition: Condition, changes: dict[str, str]) -> bool:
         """Set attributes (`#status` for the status) of a row that is there; False: the condition does not hold. Not
         tried again.
@@ -101,13 +150,15 @@ class Table:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
         values = {name.removeprefix("#"): value for name, value in changes.items()}
+        update = "SET " + ", ".join(f"{name} = :{name.removeprefix('#')}" for name in changes)
+        parameters = condition.given(**values).parameters()
+        return self._holds(self._client.update_item, row, UpdateExpression=update, **parameters)
+
+    def _holds(self, write: Callable[..., Any], row: Row, **parameters: Any) -> bool:
+        """Make a conditional write to a row; whether its condition held."""
+        key = {name: {"S": value} for name, value in zip(("recipient", "messageId"), row.key, strict=True)}
         try:
-            self._client.update_item(
-                TableName=self._name,
-                Key={name: {"S": value} for name, value in zip(("recipient", "messageId"), row.key, strict=True)},
-                UpdateExpression="SET " + ", ".join(f"{name} = :{name.removeprefix('#')}" for name in changes),
-                **condition.given(**values).parameters(),
-            )
+            write(TableName=self._name, Key=key, **parameters)
         except AwsError as error:
             if error.code == _CONDITION_FAILED:
                 return False

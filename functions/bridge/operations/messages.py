@@ -52,6 +52,14 @@ class Messages:
         """
         return self._reader.row_of(recipient_of(number), account, message_id)
 
+    def of_campaign(self, campaign_id: str | None, account: str) -> Iterator[Row]:
+        """All messages of a campaign, or those without one; it reads the whole log.
+
+        Raises:
+            LogUnavailable, LogRefused: the log did not answer.
+        """
+        return self._reader.rows_of_campaign(account, campaign_id)
+
 
 def recipient_of(number: str) -> str:
     """The partition of the log under which messages to a number stand: E.164 for a number that was written with its

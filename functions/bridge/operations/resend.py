@@ -120,7 +120,8 @@ class Resender:
         """Queue what a preview has shown, on the word of a person. Where SQS fails, the rest is left: run it again.
 
         Raises:
-            Refused, LogUnavailable: as `check`; nothing is queued.
+            Refused: as `check`; nothing is queued.
+            LogUnavailable: the campaign's actions cannot be read, or written: something may be queued. Run it again.
         """
         self.check(rows)
         request, queued = f"resend-{uuid.uuid4().hex[:12]}", 0
@@ -130,7 +131,14 @@ class Resender:
             queued += sum(len(chunk.messages) for chunk, taken in parts if taken is Queued.YES)
             if any(taken is not Queued.YES for _, taken in parts):
                 break
+        self._note(rows, by, request)
         return Resent(request, queued, len(rows) - queued)
+
+    def _note(self, rows: Sequence[Row], by: str, request: str) -> None:
+        """Have each campaign know what was done to its messages."""
+        campaigns = Counter((row.account, campaign_key(row.campaign_id)) for row in rows)
+        for key, count in campaigns.items():
+            self._controls.note(key, f"sent {count} messages again ({request})", by=by)
 
     def _chunks(self, rows: Sequence[Row], by: str, request: str) -> Iterator[list[Chunk]]:
         """Chunks of one account's messages, a thousand messages at a time."""

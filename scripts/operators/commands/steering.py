@@ -17,17 +17,17 @@ Note = Annotated[str | None, typer.Option(help="why; it is kept with the campaig
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 
-def pause(context: typer.Context, campaign: Campaign = None, note: Note = None, yes: Yes = False) -> None:  # noqa: FBT002
+def pause(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:
     """Hold a campaign: what waits keeps its place, and its validity goes on."""
     _change(context, campaign, State.PAUSED, note, "Pause {}: what waits keeps its place, validity goes on.", yes=yes)
 
 
-def resume(context: typer.Context, campaign: Campaign = None, note: Note = None, yes: Yes = False) -> None:  # noqa: FBT002
+def resume(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:
     """Let a campaign go on that was paused or stopped."""
     _change(context, campaign, State.RUNNING, note, "Resume {}.", yes=yes)
 
 
-def stop(context: typer.Context, campaign: Campaign = None, note: Note = None, yes: Yes = False) -> None:  # noqa: FBT002
+def stop(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:
     """End a campaign: what is not sent yet is cancelled, and CleverTap is told so."""
     _change(context, campaign, State.STOPPED, note, "Stop {}: what is not sent yet is cancelled.", yes=yes)
 

@@ -1,0 +1,98 @@
+"""A person is forgotten: nothing of a number stays but counts, and nothing of it is sent again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge import times
+from bridge.chunk import decode, encode
+from bridge.operations import forget
+from tests.fakes.log import row
+from tests.fakes.values import ACCOUNT_ID, START, number, text
+from tests.unit.harness import Bridge, chunk
+from tests.unit.test_template import TEMPLATE
+
+if TYPE_CHECKING:
+    from bridge.log.row import Row
+    from bridge.operations.forget import Forgotten
+
+HOUR = 3_600.0
+OLD = times.iso(START - 74 * HOUR)
+YOUNG = times.iso(START - 2 * HOUR)
+
+
+def forget_number(bridge: Bridge, *rows: Row) -> Forgotten:
+    for one in rows:
+        bridge.dynamodb.put(one)
+    forgetter = bridge.app_now.forget
+    return forgetter.forget(forgetter.find(number(), ACCOUNT_ID))
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "rejected", "expired", "unknown", "sending", "retrying"])
+@pytest.mark.parametrize("claimed_by", ["w/1", None])
+def test_what_no_worker_could_send_again_is_deleted(bridge: Bridge, status: str, claimed_by: str | None):
+    done = forget_number(bridge, row(0, status, accepted_at=OLD, claimed_by=claimed_by), row(1))
+
+    assert (done.deleted, done.emptied, done.under_way) == (1, 0, 0)
+    assert [one.recipient for one in bridge.dynamodb.rows()] == [number(1)]
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "rejected", "expired", "unknown"])
+def test_a_row_that_is_still_needed_is_emptied_and_goes_by_itself(bridge: Bridge, status: str):
+    done = forget_number(bridge, row(0, status, accepted_at=YOUNG, text=text(), campaign_id="42"))
+
+    [left] = bridge.dynamodb.rows()
+    assert (done.deleted, done.emptied, done.gone_by) == (0, 1, times.iso(START + 71 * HOUR))
+    assert (left.text, left.expires_at, left.status, left.campaign_id) == (None, int(START + 71 * HOUR), status, "42")
+
+
+@pytest.mark.parametrize("status", ["sending", "retrying"])
+def test_a_message_that_is_under_way_is_left(bridge: Bridge, status: str):
+    done = forget_number(bridge, row(0, status, accepted_at=YOUNG, text=text()))
+
+    assert (done.deleted, done.emptied, done.under_way) == (0, 0, 1)
+    assert bridge.dynamodb.rows()[0].text == text()
+
+
+@pytest.mark.parametrize("accepted_at", [OLD, YOUNG])
+def test_a_row_that_changed_meanwhile_is_left(bridge: Bridge, accepted_at: str):
+    seen = row(0, "unknown", accepted_at=accepted_at)
+    bridge.dynamodb.put(replace(seen, claimed_by="w/other"))
+
+    assert bridge.app_now.forget.forget([seen]).under_way == 1
+    assert len(bridge.dynamodb.rows()) == 1
+
+
+def test_another_accounts_messages_are_not_forgotten(bridge: Bridge):
+    forget_number(bridge, row(0, accepted_at=OLD), row(0, accepted_at=OLD, account="OTHER"))
+
+    assert [one.account for one in bridge.dynamodb.rows()] == ["OTHER"]
+
+
+def test_a_copy_of_its_chunk_does_not_send_a_forgotten_message_again(bridge: Bridge):
+    first = chunk(1)
+    [(body, _)] = encode(first)
+    bridge.dispatch(first)
+    forgetter = bridge.app_now.forget
+
+    for hours in (0, 40, 40):
+        bridge.clock.sleep(hours * HOUR)
+        forgetter.forget(forgetter.find(number(), ACCOUNT_ID))
+        bridge.dispatch(decode(body))
+
+    assert [*bridge.vendor.sent.values()] == [1]
+
+
+def test_done_again_it_does_no_harm(bridge: Bridge):
+    young = row(0, accepted_at=YOUNG, text=text())
+
+    assert forget_number(bridge, young).emptied == 1
+    assert forget_number(bridge).emptied == 1
+
+
+def test_the_longest_validity_is_the_templates():
+    longest = TEMPLATE["Parameters"]["MessageValidityHours"]["MaxValue"]
+    assert longest == forget.LONGEST_VALIDITY_HOURS

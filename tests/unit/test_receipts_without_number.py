@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from bridge.match import OUTCOME_SECONDS
-from bridge.message_central.receipts import NEEDED, Receipt, Unrecognised, read_receipts
+from bridge.message_central.receipts import Receipt, Unrecognised, read_receipts
 from local.template import read_stack
 from tests.fakes import log
 from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED
@@ -155,7 +155,10 @@ def test_what_lacks_more_than_a_number_is_not_read():
 
 
 def test_a_number_is_asked_for_unless_it_is_known_to_be_missing():
-    assert NEEDED[False] == [{"verification_id", "number", "status"}]
+    [found] = read_receipts(json.dumps(bare()).encode(), "")
+
+    assert isinstance(found, Unrecognised)
+    assert found.error.startswith("missing: mobileNumber")
 
 
 @pytest.mark.parametrize(("switch", "keys"), [("true", {"recipient", "messageId", "verificationId"}), ("false", None)])

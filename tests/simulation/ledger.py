@@ -272,7 +272,7 @@ class Ledger:
             if rate := float(limits.get("partsPerSecond", 0)):
                 self._judge_rate(account, begun, rate)
             if cap := int(limits.get("partsPerDay", 0)):
-                self._judge_cap(account, begun, cap)
+                self._judge_cap(account, cap)
 
     def _judge_rate(self, account: str, begun: list[float], rate: float) -> None:
         """In no 30 seconds more than the rate and what slots allow: some are used late, and clocks are not the same."""
@@ -283,13 +283,14 @@ class Ledger:
                 self.violate(f"{count} messages of {account} begin in 30 s at a rate of {rate}")
                 return
 
-    def _judge_cap(self, account: str, begun: list[float], cap: int) -> None:
-        """Until a person overrules it no more begin than the cap, in the account's first day."""
+    def _judge_cap(self, account: str, cap: int) -> None:
+        """Until a person overrules it no more are sent than the cap, in the account's first day."""
         overruled = [at for at, state in self.decisions[account, WHOLE_ACCOUNT] if state is State.RUNNING]
         until = min([*overruled, self._world.midnight()])
-        count = sum(1 for at in begun if at < until)
+        sent = self._world.vendor.sent_at.items()
+        count = sum(1 for number, at in sent if self.steered_by[number][0][0] == account and at < until)
         if count > cap:
-            self.violate(f"{count} messages of {account} begin in a day of {cap}")
+            self.violate(f"{count} messages of {account} are sent in a day of {cap}")
 
     # ── For who reads it ──────────────────────────────────────────────────────────────────────────────────────────
 

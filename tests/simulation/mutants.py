@@ -149,7 +149,5 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         postponed_in_silence,
         dead_workers_are_not_noticed,
         people_are_not_heard,
-        rates_are_not_kept,
-        days_have_no_end,
     )
 }

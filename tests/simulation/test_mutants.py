@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.ledger import Violation
+from tests.simulation.mutants import MUTANTS, days_have_no_end, rates_are_not_kept
+from tests.simulation.plan import Plan, Post
 from tests.simulation.seeds import run_seed
+from tests.simulation.world import World
 
 FEW = 30
 
@@ -14,3 +17,11 @@ FEW = 30
 def test_a_bridge_with_a_part_taken_out_fails_within_a_few_seeds(mutant: str):
     with MUTANTS[mutant]():
         assert any(not run_seed(seed).green for seed in range(1, FEW))
+
+
+@pytest.mark.parametrize(
+    ("mutant", "limits"), [(rates_are_not_kept, {"partsPerSecond": "5"}), (days_have_no_end, {"partsPerDay": "600"})]
+)
+def test_an_account_that_is_not_kept_to_its_limits_is_seen(mutant, limits: dict[str, str]):
+    with mutant(), pytest.raises(Violation, match="of ACC-0 (begin|are sent) in"):
+        World(Plan([Post(0, count=1_000)], limits={0: limits}), seed=1).run()

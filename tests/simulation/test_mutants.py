@@ -23,5 +23,5 @@ def test_a_bridge_with_a_part_taken_out_fails_within_a_few_seeds(mutant: str):
     ("mutant", "limits"), [(rates_are_not_kept, {"partsPerSecond": "5"}), (days_have_no_end, {"partsPerDay": "600"})]
 )
 def test_an_account_that_is_not_kept_to_its_limits_is_seen(mutant, limits: dict[str, str]):
-    with mutant(), pytest.raises(Violation, match="of ACC-0 (begin|are sent) in"):
+    with mutant(), pytest.raises(Violation, match=r"of ACC-0 (begin|are sent) in"):
         World(Plan([Post(0, count=1_000)], limits={0: limits}), seed=1).run()

@@ -15,12 +15,12 @@ from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
 from bridge.campaigns.control import State
 from bridge.campaigns.keys import campaign_key
-from bridge.cancel import deadline_for_sqs, not_queued
 from bridge.chunk import Chunk, Lane
 from bridge.clevertap.codes import CODES
 from bridge.clevertap.encryption import is_encrypted
 from bridge.clevertap.requests import parse_records, parse_request
 from bridge.errors import LogUnavailable, NothingAccepted
+from bridge.forbid import deadline_for_sqs, not_queued
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Status
 from bridge.promotional_hours import until, wait_of
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.campaigns.counting import Counters
     from bridge.campaigns.table import Key
-    from bridge.cancel import Canceller
     from bridge.chunk import ChunkQueue
     from bridge.clevertap.encryption import Opener
     from bridge.clevertap.requests import ParsedRequest
     from bridge.engine import Engine
+    from bridge.forbid import Forbidder
     from bridge.invocation import Invocation
     from bridge.message import Message, Rejection
     from bridge.send import SendResult
@@ -74,7 +74,7 @@ class Acceptor:
     def __init__(
         self,
         engine: Engine,
-        canceller: Canceller,
+        forbidder: Forbidder,
         queue: ChunkQueue,
         opener: Opener,
         counters: Counters,
@@ -84,7 +84,7 @@ class Acceptor:
         """`clock` gives epoch seconds."""
         self._engine = engine
         self._log = engine.log
-        self._canceller = canceller
+        self._forbidder = forbidder
         self._queue = queue
         self._opener = opener
         self._counters = counters
@@ -186,9 +186,9 @@ class Acceptor:
                 self._count([message], invocation)
             return _held(result, self._clock()) if result.cause is Cause.HOURS else _accepted(message, "queued")
         doubtful = [not_queued(message, 0)]
-        cancelled = self._canceller.cancel(doubtful, message.account, invocation.deadline, report=False)
-        if cancelled.known:
-            return _duplicate(message, cancelled.known[0][1].status)
+        forbidden = self._forbidder.forbid(doubtful, message.account, invocation.deadline, report=False)
+        if forbidden.known:
+            return _duplicate(message, forbidden.known[0][1].status)
         raise NothingAccepted("neither Message Central nor the queue could be reached")
 
     # ── Many ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,8 +226,8 @@ class Acceptor:
                 refused[queued] += [not_queued(message, place) for message, place in numbered]
         # Not yet to be reported: where all are lost, CleverTap is told by a 503.
         doubtful = refused[Queued.IN_DOUBT]
-        cancelled = self._canceller.cancel(doubtful, account.id, invocation.deadline, report=False)
-        lost = refused[Queued.NO] + cancelled.rejections
+        forbidden = self._forbidder.forbid(doubtful, account.id, invocation.deadline, report=False)
+        lost = refused[Queued.NO] + forbidden.rejections
         if len(lost) == len(messages):
             raise NothingAccepted("the queue could not be reached")
         return lost

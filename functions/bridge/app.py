@@ -90,13 +90,13 @@ class App:
         """Of POST /sms."""
         from bridge.accept import Acceptor
         from bridge.breaker import SINGLE_FAILURES
-        from bridge.cancel import Canceller
         from bridge.clevertap.encryption import Opener
+        from bridge.forbid import Forbidder
 
         engine = self._engine(1, SINGLE_FAILURES)
         opener = Opener(self.secrets.reload, _decrypt)
-        canceller, counters = Canceller(engine.log), self._counters()
-        return Acceptor(engine, canceller, self._chunk_queue(), opener, counters, clock=self._clock)
+        forbidder, counters = Forbidder(engine.log), self._counters()
+        return Acceptor(engine, forbidder, self._chunk_queue(), opener, counters, clock=self._clock)
 
     @cached_property
     def dispatch(self) -> Dispatcher:

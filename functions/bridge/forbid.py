@@ -1,4 +1,4 @@
-"""Cancels messages whose chunk SQS neither took nor refused. Their request is about to be answered "not accepted": if
+"""Forbids messages whose chunk SQS neither took nor refused. Their request is about to be answered "not accepted": if
 the chunk turns up all the same, its messages must find a row that forbids sending them.
 """
 
@@ -23,8 +23,8 @@ NOT_QUEUED = "the bridge could not queue the message"
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
-    """What became of messages that were to be cancelled."""
+class Forbidden:
+    """What became of messages that were to be forbidden."""
 
     rejections: list[Rejection]
     """They are `rejected` now, or the log did not say."""
@@ -32,13 +32,13 @@ class Cancelled:
     """The log had them already: a worker was quicker, or they were there before."""
 
 
-class Canceller:
-    """Cancels messages."""
+class Forbidder:
+    """Forbids messages."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def cancel(self, doubtful: Sequence[Rejection], account: str, deadline: Deadline, *, report: bool) -> Cancelled:
+    def forbid(self, doubtful: Sequence[Rejection], account: str, deadline: Deadline, *, report: bool) -> Forbidden:
         """Reject messages in the log; with `report` CleverTap is told of each."""
         rows = [self._log.rejection_row(item, account, report=report) for item in doubtful]
         recorded = self._log.record(rows, deadline)
@@ -47,14 +47,14 @@ class Canceller:
             logger.error("refused messages may still be sent: the log does not answer", account=account, count=count)
         known = {row.key: there for row, there in recorded.superseded}
         pairs = [(item, known.get(row.key)) for item, row in zip(doubtful, rows, strict=True)]
-        return Cancelled(
+        return Forbidden(
             rejections=[item for item, there in pairs if there is None],
             known=[(item, there) for item, there in pairs if there],
         )
 
 
 def deadline_for_sqs(deadline: Deadline) -> Deadline:
-    """By when SQS must have answered, so that there is time to cancel what it leaves in doubt."""
+    """By when SQS must have answered, so that there is time to forbid what it leaves in doubt."""
     return deadline.before(2 * CALL_SECONDS) if deadline.allows(3 * CALL_SECONDS) else deadline
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.aws import CALL_SECONDS
-from bridge.cancel import NOT_QUEUED, Cancelled, Canceller, deadline_for_sqs, not_queued
+from bridge.forbid import NOT_QUEUED, Forbidden, Forbidder, deadline_for_sqs, not_queued
 from bridge.message import Failure, Status
 from tests.fakes.faults import APPLIED, DENIED, LOST_BEFORE, UNREACHED, Fault, silence
 from tests.fakes.values import ACCOUNT_ID, message
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from tests.fakes.clock import Clock
 
 
-def cancel(bridge: Bridge, *numbers: int, report: bool = False) -> Cancelled:
+def forbid(bridge: Bridge, *numbers: int, report: bool = False) -> Forbidden:
     doubtful = [not_queued(message(n), n) for n in numbers]
-    return Canceller(bridge.log).cancel(doubtful, ACCOUNT_ID, bridge.clock.deadline(10), report=report)
+    return Forbidder(bridge.log).forbid(doubtful, ACCOUNT_ID, bridge.clock.deadline(10), report=report)
 
 
 @pytest.mark.fault("queue-in-doubt")
-def test_a_cancelled_message_is_rejected_and_its_chunk_sends_nothing(bridge: Bridge):
-    cancelled = cancel(bridge, 0, 1)
+def test_a_forbidden_message_is_rejected_and_its_chunk_sends_nothing(bridge: Bridge):
+    forbidden = forbid(bridge, 0, 1)
     bridge.clock.sleep(30)
     bridge.dispatch(chunk(2))
 
-    assert [item.index for item in cancelled.rejections] == [0, 1]
-    assert cancelled.known == []
+    assert [item.index for item in forbidden.rejections] == [0, 1]
+    assert forbidden.known == []
     assert bridge.vendor.tried == []
     rows = bridge.dynamodb.rows()
     assert [(row.status, row.code, row.reason) for row in rows] == [(Status.REJECTED, "904", NOT_QUEUED)] * 2
@@ -37,7 +37,7 @@ def test_a_cancelled_message_is_rejected_and_its_chunk_sends_nothing(bridge: Bri
 
 @pytest.mark.parametrize("report", [True, False])
 def test_clevertap_is_told_where_the_answer_does_not_tell_it(bridge: Bridge, report: bool):  # noqa: FBT001
-    cancel(bridge, 1, report=report)
+    forbid(bridge, 1, report=report)
 
     assert bridge.dynamodb.rows()[0].report is report
 
@@ -45,10 +45,10 @@ def test_clevertap_is_told_where_the_answer_does_not_tell_it(bridge: Bridge, rep
 def test_what_a_worker_was_quicker_with_is_known_and_stays_as_it_is(bridge: Bridge):
     bridge.dispatch(chunk(1))
 
-    cancelled = cancel(bridge, 0, 1)
+    forbidden = forbid(bridge, 0, 1)
 
-    assert [item.index for item in cancelled.rejections] == [1]
-    assert [(item.index, row.status) for item, row in cancelled.known] == [(0, Status.SENT)]
+    assert [item.index for item in forbidden.rejections] == [1]
+    assert [(item.index, row.status) for item, row in forbidden.known] == [(0, Status.SENT)]
     assert bridge.dynamodb.statuses() == ["rejected", "sent"]
 
 
@@ -56,9 +56,9 @@ def test_what_a_worker_was_quicker_with_is_known_and_stays_as_it_is(bridge: Brid
 def test_a_lost_answer_of_the_log_does_not_make_it_look_as_if_somebody_was_quicker(bridge: Bridge, fault: Fault):
     bridge.dynamodb.fail("put_item", *silence(fault))
 
-    cancelled = cancel(bridge, 1)
+    forbidden = forbid(bridge, 1)
 
-    assert (len(cancelled.rejections), cancelled.known) == (1, [])
+    assert (len(forbidden.rejections), forbidden.known) == (1, [])
 
 
 @pytest.mark.fault("queue-refuses")
@@ -68,22 +68,22 @@ def test_a_log_that_does_not_answer_is_said_aloud_and_the_messages_count_as_reje
 ):
     bridge.dynamodb.down("put_item", fault)
 
-    cancelled = cancel(bridge, 1, 2)
+    forbidden = forbid(bridge, 1, 2)
 
-    assert [item.index for item in cancelled.rejections] == [1, 2]
+    assert [item.index for item in forbidden.rejections] == [1, 2]
     assert "refused messages may still be sent" in capsys.readouterr().out
 
 
-def test_a_claim_that_may_stand_and_sent_nothing_is_cancelled(bridge: Bridge):
+def test_a_claim_that_may_stand_and_sent_nothing_is_forbidden(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(APPLIED[0]))
     bridge.dispatch(chunk(1))
     [back] = bridge.sqs.chunks
     [claim] = back["messages"][0]["unsentClaims"]
     doubtful = not_queued(message(0, unsent_claims=(claim,)), 0)
 
-    cancelled = Canceller(bridge.log).cancel([doubtful], ACCOUNT_ID, bridge.clock.deadline(10), report=False)
+    forbidden = Forbidder(bridge.log).forbid([doubtful], ACCOUNT_ID, bridge.clock.deadline(10), report=False)
 
-    assert cancelled.rejections == [doubtful]
+    assert forbidden.rejections == [doubtful]
     assert bridge.dynamodb.statuses() == ["rejected"]
 
 
@@ -97,7 +97,7 @@ def test_a_rejection_carries_what_its_row_needs():
     assert (rejection.campaign_id, rejection.unsent_claims) == ("c", ("w/1",))
 
 
-def test_sqs_gets_what_time_there_is_but_for_what_cancelling_takes(clock: Clock):
+def test_sqs_gets_what_time_there_is_but_for_what_forbidding_takes(clock: Clock):
     assert deadline_for_sqs(clock.deadline(10)).remaining() == pytest.approx(10 - 2 * CALL_SECONDS)
     assert deadline_for_sqs(clock.deadline(3 * CALL_SECONDS)).remaining() == pytest.approx(CALL_SECONDS)
     assert deadline_for_sqs(clock.deadline(5)).remaining() == pytest.approx(5)

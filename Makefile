@@ -73,8 +73,7 @@ quota: $(READY) ## whether the region is set and the account's concurrency quota
 	@$(BIN)/python scripts/check_quota.py --env $(ENV) $(if $(FORCE),--force)
 
 form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)
-	@$(BIN)/python scripts/clevertap_form.py --stack $(STACK) \
-	  $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(SHOW_KEY),--show-key)
+	@scripts/bridge --stack $(STACK) $(if $(ACCOUNT),--account $(ACCOUNT)) form $(if $(SHOW_KEY),--show-key)
 
 pictures: $(READY) ## those of the documents
 	$(BIN)/python -m scripts.picture_of_make_run docs/pictures/make_run.svg

@@ -1,21 +1,12 @@
-"""Prints CleverTap's provider form, filled in for an account of a deployed stack.
-
-    python scripts/clevertap_form.py --stack clevertap-sms [--account 6K9-XXX-XX7Z] [--show-key]
-
-Reads the stack's outputs and the account's secret with your AWS credentials (AWS_PROFILE, AWS_DEFAULT_REGION).
-Passwords are never printed; keys only with --show-key.
-"""
+"""CleverTap's provider form, filled in for an account of a deployed stack (`scripts/bridge form`)."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,24 +36,6 @@ class Deployed:
     callback_url: str | None
     customer_id: str | None
     missing: Sequence[str]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the form. 1 when there is none."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stack", default="clevertap-sms", help="the stack's name (default: %(default)s)")
-    parser.add_argument("--account", help="a CleverTap account id (default: the one the stack was made for)")
-    parser.add_argument("--show-key", action="store_true", help="print the keys themselves")
-    options = parser.parse_args(arguments)
-    try:
-        session = boto3.Session()
-        outputs = read_outputs(session.client("cloudformation"), options.stack)
-        deployed = read_account(session.client("secretsmanager"), options.stack, options.account, outputs)
-    except (FormError, BotoCoreError, ClientError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(form(deployed, show_keys=options.show_key))
-    return 0
 
 
 def read_outputs(client: CloudFormationClient, stack: str) -> dict[str, str]:
@@ -140,7 +113,3 @@ def _to_do(deployed: Deployed, show_keys: bool) -> list[str]:  # noqa: FBT001 - 
     else:
         steps.append("For receipts from Message Central, put a long random text into the secret: receiptKey")
     return steps
-
-
-if __name__ == "__main__":
-    sys.exit(main())

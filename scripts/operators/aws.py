@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bridge.aws_clients import Sqs
+from bridge.aws_clients import SecretsManager, Sqs
 from bridge.dynamodb import DynamoDB
 from bridge.errors import AwsRefused, AwsSilent
 
@@ -41,6 +42,11 @@ class OperatorAws:
         """SQS."""
         service: Any = BotoService(self.client("sqs"))
         return Sqs(service)
+
+    def secrets_manager(self) -> SecretsManager:
+        """Secrets Manager."""
+        service: Any = BotoService(self.client("secretsmanager"))
+        return SecretsManager(service, time.sleep)
 
     def _client(self, service: str) -> Any:
         """boto3's client of a service, which tries again by itself."""

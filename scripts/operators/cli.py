@@ -14,7 +14,7 @@ os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the bridge's own lo
 
 from bridge.errors import BridgeError
 from scripts.operators import target
-from scripts.operators.commands import campaigns, keys, messages, receipts, reports, steering
+from scripts.operators.commands import audit, campaigns, form, keys, messages, receipts, reports, smoke, steering
 from scripts.operators.errors import CommandError, Exit, UsageError
 from scripts.operators.session import Session
 
@@ -64,6 +64,9 @@ app.command()(messages.export)
 app.add_typer(receipts.receipts, name="receipts")
 app.command()(reports.report_again)
 app.command()(keys.rotate_key)
+app.command()(audit.audit)
+app.command()(form.form)
+app.command()(smoke.smoke)
 
 
 def main(arguments: Sequence[str] | None = None, connect: Callable[[str | None, bool], Target] | None = None) -> int:

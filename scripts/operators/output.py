@@ -62,5 +62,7 @@ def fields(pairs: Sequence[tuple[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     """A value on one line. What others wrote may hold line breaks, or steer a terminal."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
     return "".join(character if character.isprintable() else "�" for character in text)

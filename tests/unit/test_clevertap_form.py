@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -99,19 +98,6 @@ def test_a_stack_that_is_not_there_is_an_error_that_says_so():
 def test_another_stack_is_an_error_that_says_so():
     with pytest.raises(FormError, match="not this bridge"):
         read_account(client("secretsmanager"), "other", None, {})
-
-
-def test_the_command_prints_the_form(monkeypatch, capsys):
-    stacks, secrets = client("cloudformation"), client("secretsmanager")
-    outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
-    stack = {"StackName": "sms", "CreationTime": "2026-01-01T00:00:00Z", "StackStatus": "CREATE_COMPLETE"}
-    session = {"cloudformation": stacks, "secretsmanager": secrets}
-    monkeypatch.setattr(clevertap_form.boto3, "Session", lambda: SimpleNamespace(client=session.__getitem__))
-    with Stubber(stacks) as first, Stubber(secrets) as second:
-        first.add_response("describe_stacks", {"Stacks": [{**stack, "Outputs": outputs}]}, {"StackName": "sms"})
-        second.add_response("get_secret_value", {"SecretString": json.dumps(SECRET)})
-        assert clevertap_form.main(["--stack", "sms"]) == 0
-    assert OUTPUTS["Endpoint"] in capsys.readouterr().out
 
 
 def test_the_payload_is_the_one_the_readme_tells_to_paste(request):

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,11 +16,13 @@ from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
 from bridge.chunk import decode
 from scripts.operators import output, target
 from scripts.operators.cli import hoisted, main
+from scripts.operators.commands import smoke
 from scripts.operators.output import fields, table
 from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import DENIED
 from tests.fakes.log import row
-from tests.fakes.values import ACCOUNT_ID, START, number, text
+from tests.fakes.values import ACCOUNT_ID, API_KEY, START, number, text
+from tests.unit.harness import Handlers
 from tests.unit.operators import WHO, Operators
 
 if TYPE_CHECKING:
@@ -350,3 +352,98 @@ def test_a_day_is_exported_as_csv_or_as_lines(operators: Operators, bridge: Brid
     assert len(operators("export", "--day", "2026-11-28").out.splitlines()) == 2
     assert json.loads(operators("export", "--day", "2026-11-28", "--json").out)["recipient"] == number(1)
     assert operators("export", "--day", "today").code == 1
+
+
+# After a deployment
+
+
+class Secrets:
+    """Secrets Manager, as far as `smoke` and `form` use it."""
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self.made: list[str] = []
+
+    def create_secret(self, *, Name: str, SecretString: str) -> None:  # noqa: N803 - boto3's names
+        self.made.append(Name)
+        self._bridge.secrets.secrets[Name] = json.loads(SecretString)
+
+    def delete_secret(self, *, SecretId: str, ForceDeleteWithoutRecovery: bool) -> None:  # noqa: N803
+        assert ForceDeleteWithoutRecovery
+        del self._bridge.secrets.secrets[SecretId]
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803
+        return self._bridge.secrets.get_secret_value(SecretId=SecretId)
+
+
+@pytest.fixture
+def deployed(operators: Operators, monkeypatch: pytest.MonkeyPatch) -> tuple[Operators, Handlers, Secrets]:
+    """A stack whose API is the handlers themselves."""
+    handlers = Handlers()
+    bridge: Any = handlers
+    found = Operators(bridge, operators._capsys)
+    secrets = Secrets(bridge)
+    found.target.aws.client = {"secretsmanager": secrets}.__getitem__
+
+    def post(_session: Any, document: Any, headers: dict[str, str]) -> tuple[int, str]:
+        status, body = handlers.post(document, headers)
+        return status, json.dumps(body)
+
+    monkeypatch.setattr(smoke, "_post", post)
+    monkeypatch.setattr(smoke, "_sleep", lambda _seconds: handlers.work())
+    return found, handlers, secrets
+
+
+def test_a_deployment_is_tried_with_a_sandbox_account_that_is_gone_afterwards(
+    deployed: tuple[Operators, Handlers, Secrets],
+):
+    operators, handlers, secrets = deployed
+
+    ended = operators("smoke")
+
+    assert ended.code == 0, ended
+    words = [line.split()[0] for line in ended.out.splitlines() if not line.startswith("{")]  # those are log lines
+    assert words == ["ok"] * 7 + ["Dashboard:"]
+    assert not handlers.transport.send_calls, "nothing is really sent"
+    assert [name.startswith("bridge/SMOKE-") for name in secrets.made] == [True]
+    assert [*handlers.secrets.secrets] == [f"bridge/{ACCOUNT_ID}"]
+
+
+def test_a_deployment_that_does_not_work_fails_and_says_where(deployed: tuple[Operators, Handlers, Secrets]):
+    operators, handlers, _ = deployed
+    handlers.secrets.secrets[f"bridge/{ACCOUNT_ID}"]["password"] = "REPLACE_ME"
+    handlers.sqs.fail("send_message_batch", *[DENIED] * 99)
+
+    ended = operators("smoke")
+
+    assert ended.code == 1
+    failed = [line for line in ended.out.splitlines() if line.startswith("FAILED")]
+    assert "placeholder in password" in failed[0]
+    assert failed[1].startswith("FAILED  two messages: 503")
+    assert [*handlers.secrets.secrets] == [f"bridge/{ACCOUNT_ID}"]
+
+
+def test_the_form_is_printed_and_keys_only_when_asked_for(deployed: tuple[Operators, Handlers, Secrets]):
+    operators, _, _ = deployed
+    outputs = {"Endpoint": "https://api.example/sms", "Account": ACCOUNT_ID, "SecretLink": "https://console.example"}
+    operators.target = replace(operators.target, outputs=outputs)
+
+    assert "https://api.example/sms" in operators("form").out
+    assert API_KEY not in operators("form").out + operators("form", "--json").out
+    assert API_KEY in operators("form", "--show-key").out
+
+
+def test_an_audit_says_what_differs(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.put(row(1, "sent", campaign_id="42"))
+    count(bridge, "42", n_sent=1, parts_sent=1)
+    assert operators("audit").out == "1 rows counted. Nothing differs.\n"
+
+    count(bridge, "42", n_sent=0, parts_sent=0)
+    ended = operators("audit", "42")
+
+    assert ended.code == 1
+    assert ended.out.splitlines()[-1].split() == ["42", "parts_sent", "0", "1"]

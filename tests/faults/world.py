@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import count
 from math import inf
@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
+from bridge.campaigns.table import CampaignTable
+from bridge.operations.audit import Auditor
 from local.function import Function
 from local.gateway import Gateway
 from local.queue_poller import QueuePoller, record
 from local.simulator import Simulator
+from local.stream_poller import StreamPoller
 from local.template import read_stack
 from tests.faults.aws_proxy import AwsProxy
 from tests.faults.ledger import Findings, Row, Sms, compare, statuses
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from random import Random
     from typing import Self
 
+    from bridge.operations.audit import Audit
     from local.aws import Aws
     from tests.faults.scoreboard import Scoreboard
 
@@ -53,6 +57,9 @@ BREAKER: Any = {"account": {"S": ACCOUNT}, "campaign": {"S": "*"}}  # the key of
 
 # The dispatch function's queues by the `lane` of their chunks, in the order of its event sources.
 LANES = {"batch": "DispatchQueue", "single": "SingleQueue"}
+
+COUNT_KILLS = 2
+"""How often the reader of the stream is killed while it counts, if it takes that long."""
 
 TIMEOUT = 120  # seconds until a test gives up on something that is bound to happen
 
@@ -352,6 +359,37 @@ class World:
         """The most threads that one dispatch worker has now."""
         return max((len([*Path(f"/proc/{pid}/task").iterdir()]) for pid in self.dispatch.pids()), default=0)
 
+    # ── The counters ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def count(self) -> None:
+        """Have count read the stream twice from its beginning, cut differently, by workers that are killed."""
+        description = self._stack.functions["CountFunction"]
+        for _ in range(2):
+            source = replace(description.streams[0], window=0.0, batch_size=self.random.randint(10, 400))
+            variables = {"AWS_ENDPOINT_URL": self._aws.url}
+            function = Function(description, variables, concurrency=1, log=self._log_of("CountFunction"))
+            poller, ended = StreamPoller(self._aws, source, function), threading.Event()
+            killer = threading.Thread(target=self._kill_now_and_then, args=(function, ended))
+            killer.start()
+            try:
+                while poller.poll():
+                    pass
+            finally:
+                ended.set()
+                killer.join()
+                function.stop()
+
+    def audit(self) -> Audit:
+        """The counters beside the rows."""
+        client: Any = self.dynamodb
+        return Auditor(self.table, client, CampaignTable(self.breakers, client)).audit(ACCOUNT)
+
+    def _kill_now_and_then(self, function: Function, ended: threading.Event) -> None:
+        for _ in range(COUNT_KILLS):
+            if ended.wait(self.random.uniform(0.5, 1.5)):
+                return
+            self.kill_busy(function)
+
     # ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def judge(self, fault: str, *, unknown_at_most: int = 0, may_be_rejected: bool = False) -> Findings:
@@ -366,6 +404,8 @@ class World:
         assert findings.unknown <= unknown_at_most
         assert self.is_drained()
         assert self.dead_letters() == 0
+        self.count()
+        assert self.audit().differences == []
         return findings
 
 

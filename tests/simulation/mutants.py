@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from bridge import send
+from bridge import count, send
 from bridge.breaker import Breaker, Mode
-from bridge.campaigns import shared_breaker
+from bridge.campaigns import counting, shared_breaker
 from bridge.campaigns.control import State
 from bridge.campaigns.daily_cap import DailyCaps, Grant
 from bridge.campaigns.schedule import Schedule, Slot
@@ -135,6 +135,20 @@ def days_have_no_end() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def counted_whenever_given() -> Iterator[None]:
+    """What the stream gives again is counted again."""
+    with patch.object(counting._Update, "only_after", _nothing):
+        yield
+
+
+@contextmanager
+def nothing_is_counted_back() -> Iterator[None]:
+    """Where a row stood before is not looked at."""
+    with patch.object(count, "_standing_before", lambda _change: []):
+        yield
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -149,5 +163,7 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         postponed_in_silence,
         dead_workers_are_not_noticed,
         people_are_not_heard,
+        counted_whenever_given,
+        nothing_is_counted_back,
     )
 }

@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AwsRefused
-from tests.fakes.dynamodb import CAMPAIGNS, LOG, FakeDynamoDB
+from tests.fakes.dynamodb import CAMPAIGNS, LOG, FakeDynamoDB, _key
 from tests.fakes.faults import (
     DENIED,
     LOST_AFTER,
@@ -96,8 +96,10 @@ class Tables(FakeDynamoDB):
         return call(self._world, self._target, effect)
 
     def _write(self, table: str, item: Any) -> None:
+        before = self.tables[table].get(_key(table, item))
         super()._write(table, item)
         if table == LOG:
+            self._world.stream.write(_key(table, item), before, item)
             key, before, after = self.story.pop()
             self._world.ledger.note_row(key, before, after, item)
 

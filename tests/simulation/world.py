@@ -41,6 +41,7 @@ from tests.simulation.ledger import REST_SECONDS, Ledger
 from tests.simulation.neighbours import Aws, Entry, LambdaQueue, SecretsManager, Sqs, Tables
 from tests.simulation.plan import MINUTE, Decision, Plan, Post, Trouble
 from tests.simulation.runtime import Owner, Runtime, Task
+from tests.simulation.stream import Stream
 from tests.simulation.vendor import POISON, Vendor, body_of, secret
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class World:
         self.vendor = Vendor(self)
         self.ledger = Ledger(self)
         self.tables = Tables(self)
+        self.stream = Stream(self)
         self.secrets = SecretsManager(self, {})
         self.queues = {
             "dispatch": LambdaQueue(self, "dispatch", plan.workers),
@@ -442,6 +444,8 @@ class World:
                 self.runtime.run(self._done)
             finally:
                 self._stop()
+        for difference in self.stream.count():
+            self.ledger.violate(f"a counter is not what the rows say: {difference}")
         self.ledger.judge()
         return self.ledger
 

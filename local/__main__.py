@@ -52,7 +52,8 @@ def run(settings: RunSettings, running: ExitStack) -> None:
         host=settings.host,
         secret={"encryptionKeys": settings.encryption_keys},
         logs=settings.logs,
-    )
+        overrides={"CountFunction": {"Events": {"Changes": {"Properties": {"MaximumBatchingWindowInSeconds": 1}}}}},
+    )  # somebody looks at the counters
     bridge = running.enter_context(Bridge(options))
     screen = Screen(bridge)
     print(welcome(settings, bridge), flush=True)

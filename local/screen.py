@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from bridge.message import Status
 from local.poller import Poller
 from local.stream import StreamReader
 
@@ -31,6 +30,8 @@ COLOURS = {
 }
 # Where a message is still to be sent.
 UNDER_WAY = ("sending", "retrying")
+# Where it is not, in the order in which they are shown.
+ENDED = ("sent", "delivered", "undelivered", "rejected", "expired", "cancelled", "unknown")
 # Seconds between two lines of the summary where it cannot be written over.
 LINE_PAUSE = 2.0
 # Seconds over which the rate is taken.
@@ -86,7 +87,7 @@ class Screen(Poller):
     def summary(self) -> str:
         """How many messages have which status."""
         counts = Counter(self.statuses.values())
-        totals = ", ".join(f"{counts[status]:,} {status}" for status in Status if counts[status])
+        totals = ", ".join(f"{counts[status]:,} {status}" for status in (*UNDER_WAY, *ENDED) if counts[status])
         return f"{len(self.statuses):,} messages: {totals}" if totals else "no messages"
 
     def _note(self, record: dict[str, Any]) -> None:

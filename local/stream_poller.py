@@ -58,14 +58,15 @@ class StreamPoller(Poller):
     def _process(self, batch: list[dict[str, Any]], attempt: int = 0) -> None:
         """Invoke until the batch is done or given up. The stream waits meanwhile, as on AWS."""
         while batch and not self.stopping.is_set():
-            rest = self._invoke(batch)
+            rest, has_failed = self._invoke(batch)
             if not rest:
                 return
             attempt += 1
             if 0 <= self._source.retries < attempt:
                 self._give_up(rest, attempt)
                 return
-            if self._source.bisects and len(rest) > 1:
+            # Where the function names the first record that failed, the batch is cut there, and not in the middle.
+            if self._source.bisects and has_failed and len(rest) > 1:
                 middle = len(rest) // 2
                 self._process(rest[:middle], attempt)
                 self._process(rest[middle:], attempt)
@@ -73,15 +74,15 @@ class StreamPoller(Poller):
             batch = rest
             self.stopping.wait(PAUSE)
 
-    def _invoke(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The part of the batch that is still to be done."""
+    def _invoke(self, batch: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
+        """The part of the batch that is still to be done, and whether the function failed."""
         try:
             result = self._answer(batch)
         except FunctionError as error:
             if not self.stopping.is_set():
                 logger.warning("%s: batch of %d failed: %s", self.name, len(batch), error)
-            return batch
-        return unfinished(result, batch) if self._source.reports_failures else []
+            return batch, True
+        return (unfinished(result, batch) if self._source.reports_failures else []), False
 
     def _answer(self, batch: list[dict[str, Any]]) -> Any:
         """What the function answers; with a tumbling window it is told of the shard, and of the window's end."""

@@ -111,7 +111,7 @@ def eventually(question):
 
 
 def test_the_request_of_clevertaps_message_central_page_is_sent_and_shown(run):
-    running = run()
+    running = run(VERBOSE="1")
     running.wait_for("An outage")
 
     answer = http.request(
@@ -166,6 +166,8 @@ def test_a_batch_is_sent_received_and_reported(run):
     assert answer.json()["accepted"] == 150
     counts = eventually(lambda: (told := reported())["events"] >= 150 and told)
     assert (counts["events"], counts["duplicates"], counts["faults"]) == (150, 0, [])
+    running.wait_for("150 messages: ")
+    assert "+9198*" not in running.output, "a summary, and no line for each"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

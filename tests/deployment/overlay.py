@@ -103,8 +103,9 @@ def _batch_calls(template: Template) -> None:
     """It asks for a permission named like the call; on AWS `sqs:SendMessage` covers SendMessageBatch."""
     for role in _properties(template, "AWS::IAM::Role"):
         for statement in (one for policy in role.get("Policies", ()) for one in policy["PolicyDocument"]["Statement"]):
-            if statement["Action"] == "sqs:SendMessage":
-                statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
+            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            if "sqs:SendMessage" in actions:
+                statement["Action"] = [*actions, "sqs:SendMessageBatch"]
 
 
 def _properties(template: Template, kind: str) -> Iterator[dict[str, Any]]:

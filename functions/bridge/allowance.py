@@ -86,10 +86,11 @@ class Allowance:
         self._of_day = 0  # left of what was reserved of the day
         self._grants: list[Grant] = []
         self._reached: CapReached | None = None
+        self._given_up = False
 
     def wait(self) -> float:
         """Seconds until the next message may begin, or until it is worth reserving; inf: not in this invocation."""
-        if self._reached:
+        if self._reached or self._given_up:
             return math.inf
         now = self._limits.clock()
         if self._has_slot(now):
@@ -119,6 +120,10 @@ class Allowance:
             self._parts, self._next_at, self._void_at = slot.parts, slot.begin, slot.end + LATE_SECONDS
             self._ask_at = 0.0 if slot.parts else slot.begin + ASK_SECONDS * random.random()  # noqa: S311 - jitter
 
+    def give_up(self) -> None:
+        """Nothing more begins in this invocation."""
+        self._given_up = True
+
     def begin(self, parts: int) -> None:
         """A message begins."""
         self._active_at = self._limits.clock()
@@ -138,15 +143,17 @@ class Allowance:
         wait = self._ask_at - self._limits.clock()
         return (Cause.ACCOUNT_RATE, wait) if wait > 0 else None
 
-    def finish(self, metrics: InvocationMetrics) -> None:
-        """The invocation ends: what was reserved of the day and not sent is given back, and what happened is told."""
+    def finish(self, metrics: InvocationMetrics, *, may_call: bool) -> None:
+        """The invocation ends: what happened is told, and what was reserved of the day and not sent is given back, if
+        there is time for a call.
+        """
         if any(grant.almost for grant in self._grants):
             logger.warning("most of the day's parts are used up", account=self._account.id)
             metrics.add(self._account.id, "DailyCapAlmostReached")
         if self._reached:
             self._tell(self._reached, metrics)
         counted = [grant for grant in self._grants if grant.day]
-        if self._account.parts_per_day and self._of_day > 0 and counted:
+        if may_call and self._account.parts_per_day and self._of_day > 0 and counted:
             self._give_back_day(counted[-1])
 
     def _has_slot(self, now: float) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.account import Account
+    from bridge.allowance import Allowance, Reserved
     from bridge.campaigns.table import Key
     from bridge.engine import Engine
     from bridge.invocation import Invocation
@@ -133,7 +134,8 @@ class Batch:
             if line.guard:
                 line.guard.breaker.finish()
                 if line.guard.allowance:
-                    line.guard.allowance.finish(self._metrics)
+                    may_call = self._invocation.deadline.allows(2 * CALL_SECONDS)
+                    line.guard.allowance.finish(self._metrics, may_call=may_call)
 
     @staticmethod
     def _in_order(jobs: Sequence[Job]) -> deque[Job]:
@@ -171,7 +173,16 @@ class Batch:
         if guard.breaker.mode is Mode.PROBE:
             deal.end_probe(guard, works=self._probe(guard))
         elif guard.allowance:
-            deal.end_reservation(guard, guard.allowance.reserve(guard.upcoming))
+            deal.end_reservation(guard, self._reserve(guard.allowance, guard.upcoming))
+
+    @staticmethod
+    def _reserve(allowance: Allowance, upcoming: Sequence[int]) -> Reserved | None:
+        """Reserve; None where a fault of ours keeps it from that, and the messages wait for another worker."""
+        try:
+            return allowance.reserve(upcoming)
+        except Exception as error:  # noqa: BLE001 - as with the probe
+            logger.error("a reservation failed: the messages come again", **fault_of(error))
+            return None
 
     @staticmethod
     def _probe(guard: Guard) -> bool:

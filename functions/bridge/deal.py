@@ -226,12 +226,14 @@ class Deal:
                 guard.breaker.note_probe(works=works)
             self._changed.notify_all()
 
-    def end_reservation(self, guard: Guard, reserved: Reserved) -> None:
-        """Something was reserved, or nothing was there."""
+    def end_reservation(self, guard: Guard, reserved: Reserved | None) -> None:
+        """Something was reserved, or others have it; None: it could not even be asked for."""
         with self._changed:
             guard.preparing = False
-            if guard.allowance:
+            if guard.allowance and reserved:
                 guard.allowance.take(reserved)
+            elif guard.allowance:
+                guard.allowance.give_up()
             self._changed.notify_all()
 
     def stop(self) -> None:

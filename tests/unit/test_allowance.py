@@ -178,6 +178,18 @@ def test_one_message_that_would_wait_long_is_queued(bridge: Bridge):
     assert bridge.vendor.tried == []
 
 
+def test_a_fault_of_ours_in_a_reservation_holds_nobody_up(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    bridge.secrets.secrets[f"bridge/{ACCOUNT_ID}"] = secret(partsPerSecond="50")
+    monkeypatch.setattr(Allowance, "reserve", lambda *_: 1 / 0)
+
+    assert bridge.dispatch(chunk(3)) == [True]
+
+    assert [numbers for numbers, _, _ in queued(bridge)] == [[0, 1, 2]]
+    assert "a reservation failed" in capsys.readouterr().out
+
+
 # The day
 
 
@@ -247,7 +259,7 @@ def test_parts_that_cannot_be_given_back_count_as_sent_and_it_is_said(
     reserve(one, *[1] * 50)
     bridge.dynamodb.down("update_item", UNREACHED)
 
-    one.finish(InvocationMetrics())
+    one.finish(InvocationMetrics(), may_call=True)
 
     assert "parts that were not sent count as sent" in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ from local.aws import Aws
 from local.console import Console
 from local.function import Function
 from local.gateway import Gateway
-from local.names import STACK_NAME
+from local.names import ACCOUNT, STACK_NAME
 from local.queue_poller import QueuePoller
 from local.service import Service
 from local.stream_poller import StreamPoller
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from local.poller import Poller
 
-ACCOUNT = "LOCAL-ACCOUNT"
 # Made up, and of use nowhere else.
 CREDENTIALS = {
     "apiKey": "local-api-key",

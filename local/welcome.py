@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.bridge import ACCOUNT, CREDENTIALS
-from local.names import REGION
+from local.bridge import CREDENTIALS
+from local.names import ACCOUNT, REGION
 from local.settings import EVERYWHERE
 from local.simulator.guide import guide
 

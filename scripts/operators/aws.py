@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -75,4 +76,5 @@ class BotoService:
             raise AwsRefused(error.response["Error"]["Code"], status, {**error.response}) from None
         except BotoCoreError as error:
             raise AwsSilent(type(error).__name__) from None
-        return answer
+        # boto3 reads times; the protocol, and so the bridge, has them in epoch seconds.
+        return {name: one.timestamp() if isinstance(one, datetime) else one for name, one in answer.items()}

@@ -12,7 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from bridge.settings import Settings
-from local.names import ACCESS_KEY, ACCOUNT_ID, REGION, SECRET_KEY, STACK_NAME
+from local.names import ACCESS_KEY, ACCOUNT, ACCOUNT_ID, REGION, SECRET_KEY, STACK_NAME
 from scripts.operators.aws import OperatorAws
 from scripts.operators.errors import CommandError, UsageError
 
@@ -96,12 +96,12 @@ def local() -> Target:
             )
     url = f"http://127.0.0.1:{aws_port}"
     session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION)
-    queues = f"{url}/{ACCOUNT_ID}"
+    base, queues = f"http://127.0.0.1:{port}", f"{url}/{ACCOUNT_ID}"
     return Target(
         stack=STACK_NAME,
         aws=OperatorAws(session, url),
-        base_url=f"http://127.0.0.1:{port}",
-        outputs={"Endpoint": f"http://127.0.0.1:{port}/sms"},
+        base_url=base,
+        outputs={"Endpoint": f"{base}/sms", "Account": ACCOUNT, "SecretLink": url, "DashboardLink": f"{base}/console"},
         resource=lambda place: f"{queues}/{STACK_NAME}-{place}" if is_queue(place) else f"{STACK_NAME}-{place}",
         who=lambda: f"local/{getpass.getuser()}",
     )

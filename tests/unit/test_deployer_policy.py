@@ -86,3 +86,24 @@ def test_a_role_is_handed_to_lambda_and_codedeploy_alone():
 def test_it_fits_into_a_managed_policy_with_a_long_name_for_the_stack():
     text = json.dumps(POLICY, separators=(",", ":")).replace("<stack>", "x" * 40).replace("<account>", "1" * 12)
     assert len(re.sub(r"\s", "", text)) <= LARGEST
+
+
+# From the Service Authorization Reference: these know no resource of the stack's name, so that its statements do not help.
+@pytest.mark.parametrize(
+    "action",
+    [
+        "cloudformation:GetTemplateSummary",
+        "lambda:CreateEventSourceMapping",
+        "lambda:GetAccountSettings",
+        "logs:CreateLogDelivery",
+        "logs:DescribeResourcePolicies",
+        "logs:PutResourcePolicy",
+        "secretsmanager:GetRandomPassword",
+        "sns:Unsubscribe",
+    ],
+)
+def test_what_knows_no_narrower_resource_is_allowed_on_all(action):
+    wide = [
+        pattern for one in POLICY["Statement"] if one["Resource"] == "*" for pattern in checks.listed(one["Action"])
+    ]
+    assert any(fnmatchcase(action, pattern) for pattern in wide)

@@ -88,7 +88,7 @@ def test_it_fits_into_a_managed_policy_with_a_long_name_for_the_stack():
     assert len(re.sub(r"\s", "", text)) <= LARGEST
 
 
-# From the Service Authorization Reference: these know no resource of the stack's name, so that its statements do not help.
+# From the Service Authorization Reference: these know no resource of the stack's name, its statements do not help them.
 @pytest.mark.parametrize(
     "action",
     [

@@ -13,6 +13,8 @@ CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 ENV ?= default
 export SAM_CLI_TELEMETRY := 0
+# A file's tests stay together: what starts servers starts them once.
+ON_ALL_CORES := -n auto --dist loadfile
 
 .PHONY: run unit integration test check faults simulate contract browser deployment e2e bench build runtime quota deploy rollback validate form pictures lock clean
 
@@ -20,13 +22,13 @@ run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and 
 	@$(BIN)/python -m local
 
 unit: $(READY) ## what needs no process beside the tests, in seconds
-	$(BIN)/python -m pytest tests/unit tests/properties
+	$(BIN)/python -m pytest $(ON_ALL_CORES) tests/unit tests/properties
 
 integration: $(READY) ## what starts processes and opens sockets on this machine
 	$(BIN)/python -m pytest tests/integration
 
 test: $(READY) ## all that needs no containers: unit, integration
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ON_ALL_CORES)
 
 check: $(READY) ## format, lint, types, which way imports point, template
 	$(BIN)/ruff format --check .

@@ -17,7 +17,6 @@ HTTP_API_REQUEST = 1.00 / MILLION  # for each 512 KB
 SQS_REQUEST = 0.40 / MILLION  # for each 64 KB
 DYNAMODB_WRITE = 0.625 / MILLION  # on demand, for each KB
 DYNAMODB_READ = 0.125 / MILLION  # on demand, strongly consistent, for each 4 KB
-DYNAMODB_WEAK_READ = DYNAMODB_READ / 2  # eventually consistent
 DYNAMODB_GB_MONTH = 0.25
 BACKUP_GB_MONTH = 0.20  # point-in-time recovery
 LOGS_GB = 0.50  # CloudWatch Logs, taken in; metrics come as log lines
@@ -40,6 +39,13 @@ BATCH_LOG_BYTES = 630
 DISPATCH_LOG_BYTES = 2_100  # of 1,000 messages
 RECEIVE_LOG_BYTES = 520
 REPORT_LOG_BYTES = 570
+COUNT_LOG_BYTES = 300
+# What single messages share: controls that an instance reads every five seconds, counts that are written every ten. The
+# more there are, the less of it falls on each.
+SINGLES_A_SECOND = 10
+CONTROL_SECONDS, COUNT_SECONDS = 5, 10
+CONTROL_ITEMS = 2  # the account's and the campaign's
+LOOK_SECONDS = 2  # how often dispatch reads them while it sends
 
 
 @dataclass(frozen=True)
@@ -68,16 +74,23 @@ def _kept() -> float:
     return 2 * DYNAMODB_WRITE + ITEM_BYTES / GB * (DYNAMODB_GB_MONTH + BACKUP_GB_MONTH) * RETENTION_MONTHS
 
 
+def _counts(batches: float) -> float:
+    """Batches of the log's changes that are counted, each in one campaign; their reading is free."""
+    return batches * (DYNAMODB_WRITE + _lambda(COUNT_GB, 0.01, AWS_SECONDS) + _log(COUNT_LOG_BYTES))
+
+
 def batched(found: Measured) -> dict[str, float]:
     """A million messages that come 1,000 in a request."""
     requests = MILLION / 1_000
     sqs = 2 * 5 + 1  # a request's ten chunks are 290 KB, sent and received; and one deletion
     invocations = _lambda(ACCEPT_GB, 1_000 * found.accept_record, AWS_SECONDS)
     invocations += LAMBDA_REQUEST + DISPATCH_GB * found.dispatch_thousand * LAMBDA_GB_SECOND
+    looks = 1 + found.dispatch_thousand / LOOK_SECONDS
     logs = _log(BATCH_LOG_BYTES + DISPATCH_LOG_BYTES + ACCESS_LOG_BYTES)
     return {
-        "DynamoDB": MILLION * _kept() + requests * DYNAMODB_WEAK_READ,  # the breaker, once an event
+        "DynamoDB": MILLION * _kept() + requests * looks * CONTROL_ITEMS * DYNAMODB_READ,
         "Lambda": requests * invocations,
+        "counts": _counts(requests * 4),  # two changes a message, 1,000 in a batch, and not all batches full
         "API, SQS, logs": requests * (HTTP_API_REQUEST + sqs * SQS_REQUEST + logs),
         "traffic": MILLION * SENT_BYTES / GB * TRAFFIC_GB,
     }
@@ -87,11 +100,12 @@ def single(found: Measured) -> dict[str, float]:
     """A million messages that come one by one and are sent while CleverTap waits."""
     waiting = VENDOR_SECONDS + 2 * AWS_SECONDS
     logs = _log(SINGLE_LOG_BYTES + ACCESS_LOG_BYTES)
-    # An instance reads the breaker every five seconds: so often if it has something to do all the time, else for more
-    # of its messages. Here: for each.
+    instances = max(1.0, SINGLES_A_SECOND * waiting)
+    looks = instances / CONTROL_SECONDS / SINGLES_A_SECOND
     return {
-        "DynamoDB": MILLION * (_kept() + DYNAMODB_WEAK_READ),
+        "DynamoDB": MILLION * (_kept() + looks * CONTROL_ITEMS * DYNAMODB_READ),
         "Lambda": MILLION * _lambda(ACCEPT_GB, found.accept_single, waiting),
+        "counts": _counts(MILLION / SINGLES_A_SECOND / COUNT_SECONDS),
         "API, SQS, logs": MILLION * (HTTP_API_REQUEST + logs),
         "traffic": MILLION * SENT_BYTES / GB * TRAFFIC_GB,
     }
@@ -104,5 +118,6 @@ def receipts(found: Measured) -> dict[str, float]:
     return {
         "DynamoDB": MILLION * (DYNAMODB_READ + DYNAMODB_WRITE),
         "Lambda": MILLION * _lambda(RECEIVE_GB, found.receipt, 2 * AWS_SECONDS) + MILLION / 100 * report,
+        "counts": _counts(MILLION / SINGLES_A_SECOND / COUNT_SECONDS),
         "API, SQS, logs": MILLION * (HTTP_API_REQUEST + logs),
     }

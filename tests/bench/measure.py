@@ -55,7 +55,7 @@ def measured(
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{built.built}:{built.bare}",  # ours first, and AWS's SDK for what it is compared with
+            "PYTHONPATH": f"{built.bare}:{built.built}",  # the same code of ours, and AWS's SDK with its descriptions
             **world.environment(function, url),
             **environment,
         },

@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +91,7 @@ class _Connection(asyncio.Protocol):
     """One client; its requests come one after the other."""
 
     requests = 0  # of all clients
+    sends: ClassVar[list[float]] = []  # when the vendor was called, in epoch seconds
 
     def __init__(self, vendor: float, aws: float, callback_url: str) -> None:
         self._vendor = vendor
@@ -117,6 +118,7 @@ class _Connection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         _Connection.requests += 1
         if b"/verification/v3/send" in head:
+            self.sends.append(time.time())
             self._send(SENT, self._vendor)
         elif b"dynamodb_20120810.query" in head:
             self._send(_rows(body), self._aws)
@@ -130,6 +132,9 @@ class _Connection(asyncio.Protocol):
             self._send(TOKEN, self._vendor)
         elif b"/callback" in head:
             self._send(CALLED, self._vendor)
+        elif b"/sends" in head:
+            self._send(_json(self.sends), 0.0)
+            self.sends.clear()
         elif b"/load" in head:
             self._send(_json({"cpu": time.process_time(), "requests": _Connection.requests}), 0.0)
         else:
@@ -199,6 +204,13 @@ def load_of(url: str) -> Load:
     """How busy the stub at a URL was so far; over TLS its certificate has to be in SSL_CERT_FILE."""
     with urllib.request.urlopen(f"{url}/load", timeout=5) as answer:
         return Load(**json.load(answer))
+
+
+def sends_of(url: str) -> list[float]:
+    """When the stub was given messages since it was asked last, in epoch seconds."""
+    with urllib.request.urlopen(f"{url}/sends", timeout=5) as answer:
+        found: list[float] = json.load(answer)
+        return sorted(found)
 
 
 if __name__ == "__main__":

@@ -50,19 +50,20 @@ def stub_share(rounds: Sequence[Round]) -> float:
 
 
 def text(lines: Sequence[Line]) -> str:
-    """The table in Markdown."""
-    rows = [("", "figure", "compared in the same run with", "ratio", "target", "")]
+    """The table in Markdown, three columns wide."""
+    rows = ["| what | figure | compared in the same run: ratio (target) |", "|---|---|---|"]
     part = ""
     for line in lines:
         if line.part != part:
             part = line.part
-            rows.append((f"**{part}**", "", "", "", "", ""))
-        mark = {True: "met", False: "MISSED", None: ""}[line.met]
-        ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        rows.append((line.what, line.figure, line.compared, ratio, line.target, mark))
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    written = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
-    written.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(written)
+            rows.append(f"| **{part}** | | |")
+        rows.append(f"| {line.what} | {line.figure} | {_compared(line)} |")
+    return "\n".join(rows)
+
+
+def _compared(line: Line) -> str:
+    ratio = "" if line.ratio is None else f"**{line.ratio:.2f}**"
+    mark = {True: ", met", False: ", MISSED", None: ""}[line.met]
+    words = [f"{line.compared}:" if line.compared and ratio else line.compared, ratio]
+    target = f"({line.target}{mark})" if line.target else ""
+    return " ".join(word for word in (*words, target) if word)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import world
+from tests.bench import parts, world
+from tests.bench.document import BEGIN, END, with_figures
+from tests.bench.table import Line, text
 from tests.unit import api_calls
 
 HANDLERS = Path(__file__).parents[2] / "functions/handlers"
@@ -17,3 +19,37 @@ def test_the_bench_gives_a_function_the_variables_that_it_reads(function: str):
     read = api_calls.variables_of(HANDLERS / f"{function}.py")
 
     assert read - {*world.environment(function, "http://127.0.0.1")} == set()
+
+
+def test_the_table_is_three_columns_wide_and_says_what_each_figure_is_compared_with():
+    lines = [
+        Line("Dispatch", "messages", "900", "bare loop: 1,800", 0.5, "≥ 0.45", met=True),
+        Line("Dispatch", "share", "9%"),
+        Line("Growth", "dispatch", "1 ms", "before", 1.1, "≤ 1.03", met=False),
+    ]
+
+    assert text(lines).splitlines()[2:] == [
+        "| **Dispatch** | | |",
+        "| messages | 900 | bare loop: 1,800: **0.50** (≥ 0.45, met) |",
+        "| share | 9% |  |",
+        "| **Growth** | | |",
+        "| dispatch | 1 ms | before: **1.10** (≤ 1.03, MISSED) |",
+    ]
+
+
+def test_the_document_has_the_place_that_the_bench_writes_into_and_nothing_else_changes():
+    document = (HANDLERS.parents[1] / "docs/performance.md").read_text()
+
+    written = with_figures(document, r"| new \1 |")
+
+    before, _, rest = document.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    assert written == f"{before}{BEGIN}\n| new \\1 |\n\n{END}{after}"
+    with pytest.raises(ValueError, match="0 places"):
+        with_figures("nothing", "")
+
+
+def test_what_a_part_needs_is_measured_before_it():
+    order = list(parts.PARTS)
+
+    assert all(order.index(needed) < order.index(name) for name, its in parts.NEEDED.items() for needed in its)

@@ -30,11 +30,6 @@ def tries(pauses: Sequence[float], deadline: Deadline, sleep: Callable[[float], 
         yield
 
 
-def error_code(error: AwsError) -> str:
-    """AWS's error code, or what happened on the way to it."""
-    return error.code
-
-
 def passing(error: AwsError) -> bool:
     """Whether the same call may do better in a moment."""
     return not isinstance(error, AwsRefused) or error.code in THROTTLED or _broken(error)

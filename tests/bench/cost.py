@@ -23,7 +23,7 @@ LOGS_GB = 0.50  # CloudWatch Logs, taken in; metrics come as log lines
 TRAFFIC_GB = 0.09  # out to the internet
 
 # The template's.
-ACCEPT_GB, DISPATCH_GB, RECEIVE_GB, REPORT_GB, COUNT_GB = 288 / 1_024, 1_769 / 1_024, 0.5, 0.25, 0.25
+ACCEPT_GB, DISPATCH_GB, RECEIVE_GB, REPORT_GB, COUNT_GB = 288 / 1_024, 1.0, 0.5, 0.25, 0.25
 FULL_CPU_GB = 1_769 / 1_024  # with so much memory a function has one CPU, with less its share
 RETENTION_MONTHS = 1.0
 

@@ -77,8 +77,9 @@ quota: $(READY) ## whether the region is set and the account's concurrency quota
 form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)
 	@scripts/bridge --stack $(STACK) $(if $(ACCOUNT),--account $(ACCOUNT)) form $(if $(SHOW_KEY),--show-key)
 
-pictures: $(READY) ## those of the documents
+pictures: $(READY) $(BROWSER)/.ready ## those of the documents (needs Chromium)
 	$(BIN)/python -m scripts.picture_of_make_run docs/pictures/make_run.svg
+	PICTURES=docs/pictures PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest -q tests/browser/test_pictures.py
 
 validate: .venvs/sam/.ready .venvs/checkov/.ready ## the template, by SAM and checkov
 	$(SAM) validate --lint --region us-east-1

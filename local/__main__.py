@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from local.bridge import RECEIPTS_PATH, Bridge, Options
+from local.bridge import LIVE, RECEIPTS_PATH, Bridge, Options
 from local.ports import StartError
 from local.screen import Screen
 from local.settings import from_environment
@@ -52,8 +52,8 @@ def run(settings: RunSettings, running: ExitStack) -> None:
         host=settings.host,
         secret={"encryptionKeys": settings.encryption_keys},
         logs=settings.logs,
-        overrides={"CountFunction": {"Events": {"Changes": {"Properties": {"MaximumBatchingWindowInSeconds": 1}}}}},
-    )  # somebody looks at the counters
+        overrides=LIVE,
+    )
     bridge = running.enter_context(Bridge(options))
     screen = Screen(bridge)
     print(welcome(settings, bridge), flush=True)

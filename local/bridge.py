@@ -30,6 +30,8 @@ CREDENTIALS = {
     "password": "local-password",
     "receiptKey": "local-receipt-key",
 }
+# Overrides that let counters follow within a second, where somebody watches them; on AWS later is cheaper.
+LIVE = {"CountFunction": {"Events": {"Changes": {"Properties": {"MaximumBatchingWindowInSeconds": 1}}}}}
 RECEIPTS_PATH = f"/receipts/{ACCOUNT}/{CREDENTIALS['receiptKey']}"
 
 # Workers of a function, for each of its queues, unless Options say otherwise: few, as this machine has

@@ -13,17 +13,18 @@ import urllib3
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from local.bridge import ACCOUNT, CREDENTIALS, RECEIPTS_PATH, Bridge, Options
+from local.bridge import ACCOUNT, CREDENTIALS, LIVE, RECEIPTS_PATH, Bridge, Options
 from local.ports import free_port
 from local.simulator import ReceiptSettings, Settings, Simulator
 from local.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-SECONDS = 60  # until a test gives up on something that has to happen in another process
+HOSTILE = """<script>window.harm=1</script>"><img src=x onerror="window.harm=2">{{ 7*7 }}</cwdb-action>'&amp;<b>"""
+SECONDS = 120  # until a test gives up on something that has to happen in another process
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless",
@@ -36,8 +37,15 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+WATCHABLE_MS, SLOW_MS = 100, 2_000  # that Message Central takes for an answer
+
 http = urllib3.PoolManager(retries=False, timeout=SECONDS)
 expect.set_options(timeout=SECONDS * 1_000)
+
+
+def number_of(one: int) -> str:
+    """A number that the simulator delivers to, unless its last digits ask for something else."""
+    return f"+9198765{one:05}"
 
 
 class Run:
@@ -50,14 +58,17 @@ class Run:
     def url(self) -> str:
         return f"{self.bridge.url}/console"
 
-    def post(self, campaign: str | None, numbers: range, text: str = "Hello") -> None:
+    def post(self, campaign: str | None, numbers: Iterable[int], text: str = "Hello") -> None:
         """Post a batch, as CleverTap does."""
-        messages = [
-            {"to": f"+9198765{number:05}", "text": text, "messageId": f"{campaign}-{number}"} for number in numbers
-        ]
+        messages = [{"to": number_of(one), "text": text, "messageId": f"{campaign}-{one}"} for one in numbers]
         headers = {"account": ACCOUNT, "x-api-key": CREDENTIALS["apiKey"]}
         body = {"campaignId": campaign, "messages": messages}
         answer = http.request("POST", f"{self.bridge.url}/sms", json=body, headers=headers)
+        assert answer.status == 200, answer.data
+
+    def vendor_takes(self, milliseconds: int) -> None:
+        """Have Message Central answer no sooner from now on."""
+        answer = http.request("POST", f"{self.vendor.url}/_simulator/settings", json={"latency_ms": milliseconds})
         assert answer.status == 200, answer.data
 
 
@@ -65,10 +76,24 @@ class Run:
 def run() -> Iterator[Run]:
     port = free_port()
     receipts = ReceiptSettings(f"http://127.0.0.1:{port}{RECEIPTS_PATH}", delay_seconds=1, spread_seconds=1)
-    with Simulator(Settings(receipts=receipts)) as vendor, Sink() as sink:
-        options = Options(message_central_url=vendor.url, callback_url=f"{sink.url}/sms/generic", port=port)
+    with Simulator(Settings(latency_ms=WATCHABLE_MS, receipts=receipts)) as vendor, Sink() as sink:
+        options = Options(
+            message_central_url=vendor.url,
+            callback_url=f"{sink.url}/sms/generic",
+            port=port,
+            parameters={"SendConcurrency": 4},
+            overrides=LIVE,
+        )
         with Bridge(options) as bridge:
             yield Run(bridge, vendor)
+
+
+@pytest.fixture
+def slow_vendor(run: Run) -> Iterator[None]:
+    """A batch of some hundred takes a minute, so that there is time to steer it."""
+    run.vendor_takes(SLOW_MS)
+    yield
+    run.vendor_takes(WATCHABLE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,11 @@ class ForgetPages:
         if request.parameter("sure") != SURE:
             return _shown(request, rows)
         forgotten = self._forgetter.forget(rows)
-        counts = {"deleted": forgotten.deleted, "emptied": forgotten.emptied, "under_way": forgotten.under_way}
+        counts: dict[str, Any] = {
+            "deleted": forgotten.deleted,
+            "emptied": forgotten.emptied,
+            "under_way": forgotten.under_way,
+        }
         logger.info("forgotten", account=request.account, by=who(request), **counts)
         return _shown(request, rows, forgotten=forgotten)
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
+from console.forgetting import ForgetPages
 from console.request import request_of
 from console.resending import ResendPages
 from console.steering import SteeringPages
@@ -20,8 +21,9 @@ RESPONSE_MARGIN = 0.5  # seconds of the function's time, to give the answer
 
 def steer(app: App, event: dict[str, Any], invocation: Invocation) -> str:
     """Do what a button asks for; the HTML that says what came of it."""
-    resending = ResendPages(app.messages, app.resend)
-    views = {**SteeringPages(app.controls, invocation.metrics).views(), "resend": resending.resend}
+    control = SteeringPages(app.controls, invocation.metrics)
+    resending, forgetting = ResendPages(app.messages, app.resend), ForgetPages(app.forget)
+    views = {**control.views(), "resend": resending.resend, "forget": forgetting.forget}
     return Views(views, None, "It may have been done: look before you do it again.").answer(request_of(event))
 
 

@@ -30,7 +30,7 @@ def test_a_message_is_found_by_its_number_and_tells_its_story(page: Page, run: R
 
     expect(page.get_by_role("row", name="found-4000")).to_contain_text("delivered")
     expect(page.get_by_role("row", name="found-4001")).to_have_count(0)
-    expect(page.locator("#widget")).not_to_contain_text(number_of(4_000))
+    assert number_of(4_000) not in page.locator("#widget").inner_text()
     page.get_by_role("button", name="found-4000").click()
     story = page.get_by_role("listitem")
     for place, step in enumerate(("accepted", "claimed by worker", "taken by Message Central", "delivered")):
@@ -67,3 +67,23 @@ def test_a_message_that_was_cancelled_is_sent_again(page: Page, run: Run, slow_v
     expect(page.get_by_role("listitem").nth(0)).to_contain_text("sent again by console, Ann")
     expect(page.get_by_text("delivered: on the handset")).to_be_visible()
     assert confirms[-1] == "Send this message again?"
+
+
+def test_a_person_is_forgotten(page: Page, run: Run, confirms):
+    run.post("forgotten", [8_000])
+    search(page, number_of(8_000))
+    expect(page.get_by_role("row", name="forgotten-8000")).to_contain_text("delivered")
+
+    page.get_by_role("button", name="Forget this person").click()
+    expect(page.get_by_role("status")).to_contain_text(
+        "The log holds 1 message of LOCAL-ACCOUNT to this number: 1 delivered"
+    )
+    page.get_by_role("button", name="Forget this person").click()
+    expect(page.get_by_role("heading", name="Forgotten")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("1 emptied of their texts")
+
+    page.get_by_role("button", name="Back to the messages").click()
+    page.get_by_role("button", name="forgotten-8000").click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    expect(page.get_by_text("Its text")).to_have_count(0)
+    assert confirms == ["Forget this person? This cannot be undone."]

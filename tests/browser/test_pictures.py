@@ -49,7 +49,7 @@ def test_a_picture_is_taken(open_page: Callable[..., Page], run: Run, tmp_path: 
     lay(run)
     page = open_page(theme)
     page.set_viewport_size({"width": 1_000, "height": 700})
-    page.get_by_label("Another account").fill(ACCOUNT)
+    page.get_by_role("textbox", name="Another account").fill(ACCOUNT)
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", name=f"Campaigns of {ACCOUNT}")).to_be_visible()
     page.mouse.move(0, 0)

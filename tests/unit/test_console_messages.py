@@ -13,7 +13,7 @@ from bridge.message import Status
 from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, START, message_id, number, text
-from tests.fakes.widget import CONSOLE, PARAMS
+from tests.fakes.widget import CONSOLE, PARAMS, STEER, event
 from tests.unit.console_page import Page
 from tests.unit.harness import taken_out
 
@@ -199,3 +199,42 @@ def test_a_widget_that_only_shows_has_no_button_to_send_again(page):
     call = {"view": "message", "number": number(), "message_id": message_id()}
     shown = page.show(call, params={key: value for key, value in PARAMS.items() if key != "steer"})
     assert {one.endpoint for one in shown.buttons} == {CONSOLE}
+
+
+# Forgetting
+
+
+def test_a_person_is_forgotten_after_a_look_at_what_goes(page):
+    old = {"accepted_at": times.iso(START - 90 * 3_600), "final_at": END, "text": text()}
+    page.dynamodb.put(row(status="delivered", **old))
+    page.dynamodb.put(row(status="expired", message_id="young", final_at=END, text=text()))
+    page.dynamodb.put(row(1, status="delivered", **old))
+
+    preview = page.press(found(page, number()), "Forget this person …")
+    assert "2 messages" in preview.text
+    assert "1 delivered, 1 expired" in preview.text
+    assert len(page.dynamodb.items) == 3
+    assert preview.button("Forget this person").confirmation
+
+    done = page.press(preview, "Forget this person", who="Ann")
+
+    assert "1 deleted; 1 emptied of their texts" in done.text
+    (other, emptied) = sorted(page.dynamodb.rows(), key=lambda one: one.recipient, reverse=True)
+    assert other.recipient == number(1)
+    assert (emptied.message_id, emptied.text) == ("young", None)
+    for shown in (preview, done):
+        assert number() not in shown.text
+
+
+def test_what_is_still_under_way_is_not_forgotten_and_told(page):
+    page.dynamodb.put(row(status="retrying"))
+
+    done = page.press(page.press(found(page, number()), "Forget this person …"), "Forget this person")
+
+    assert "Not all is forgotten" in done.text
+    assert "1 still under way" in done.text
+    assert page.dynamodb.rows()[0].status is Status.RETRYING
+
+
+def test_nobody_is_forgotten_whom_the_log_does_not_hold(page):
+    assert "No such message" in page.call(STEER, event({"view": "forget", "number": number(), "sure": "yes"})).text

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from local.poller import Poller
+from local.poller import PAUSE, Poller
 from local.stream import StreamReader
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ class Screen(Poller):
         for record in records:
             self._note(record)
         now = time.monotonic()
-        if self._live or now - self._shown_at > LINE_PAUSE or self.stopping.is_set():
+        if self.stopping.is_set():
+            self._show_summary(now)
+        elif now - self._shown_at > (PAUSE if self._live else LINE_PAUSE):
             self._accepted = self._read_accepted()
             self._show_summary(now)
         return bool(records)

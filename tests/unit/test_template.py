@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bridge.message import Failure
+from bridge.message import Cause, Failure
 from tests.bench import cost
 from tests.unit import api_calls
 from tests.unit import template_checks as checks
@@ -183,6 +183,26 @@ def test_a_change_that_sam_does_not_see_raises_the_build_in_the_version_descript
 def test_what_sam_does_not_see_is_seen_here(key):
     other = changed("other", "ReportFunction", "Properties", key)
     assert properties_hash(other, "ReportFunction") != properties_hash(TEMPLATE, "ReportFunction")
+
+
+def test_saved_queries_ask_logs_that_exist_for_names_that_the_code_gives():
+    groups = checks.of_type(TEMPLATE, "AWS::Logs::LogGroup")
+    queries = checks.of_type(TEMPLATE, "AWS::Logs::QueryDefinition")
+    assert len(queries) == 5
+    for query in queries.values():
+        assert {checks.target(group) for group in query["LogGroupNames"]} <= groups.keys()
+        asked = re.findall(r"`(failures|postponed)\.([^`]+)`", query["QueryString"])
+        assert {name for _, name in asked} <= {str(word) for word in (*Failure, *Cause)}
+        metrics = re.findall(r"counts\.(\w+)", query["QueryString"])
+        assert {*metrics} <= api_calls.words_of(ROOT / "functions")
+    every = {checks.target(properties_of(name)["LoggingConfig"]["LogGroup"]) for name in FUNCTIONS}
+    for name in ("WhatWentWrong", "WhatBecameOfARequest"):
+        assert {checks.target(group) for group in queries[name]["LogGroupNames"]} == every
+
+
+def properties_of(function: str) -> dict[str, Any]:
+    found: dict[str, Any] = TEMPLATE["Resources"][function]["Properties"]
+    return found
 
 
 def test_the_makefile_builds_every_function():

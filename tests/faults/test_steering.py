@@ -18,6 +18,7 @@ from tests.faults import world as faults
 from tests.faults.world import LEFT_BY_A_DEAD_WORKER, http
 
 CAMPAIGN = "spring"
+ONE_A_LANE = {"DispatchFunction": 2}  # workers: the local DynamoDB serves the streams beside them
 STOPS_WITHIN = 3  # seconds
 TIMEOUT = 180
 RATE, WINDOW = 20, 30  # parts a second; seconds
@@ -61,7 +62,11 @@ def test_a_campaign_that_is_stopped_sends_nothing_after_three_seconds_and_clever
     with (
         Simulator() as vendor,
         Sink() as clevertap,
-        Bridge(Options(vendor.url, callback_url=clevertap.callback_url, overrides=window, logs=tmp_path)) as bridge,
+        Bridge(
+            Options(
+                vendor.url, callback_url=clevertap.callback_url, overrides=window, concurrency=ONE_A_LANE, logs=tmp_path
+            )
+        ) as bridge,
     ):
         vendor.change(latency_ms=350)
         steering = controls(bridge.aws.dynamodb(), bridge.stack.tables["CampaignTable"].name)

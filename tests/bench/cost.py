@@ -40,6 +40,8 @@ DISPATCH_LOG_BYTES = 2_100  # of 1,000 messages
 RECEIVE_LOG_BYTES = 520
 REPORT_LOG_BYTES = 570
 COUNT_LOG_BYTES = 300
+COUNT_CPU = 0.065  # seconds on one CPU for a batch of 1,000 changes, 1 MB of JSON
+COUNT_ITEM_KB = 3  # a campaign's item with the places of a day's shards
 # What single messages share: controls that an instance reads every five seconds, counts that are written every ten. The
 # more there are, the less of it falls on each.
 SINGLES_A_SECOND = 10
@@ -76,7 +78,8 @@ def _kept() -> float:
 
 def _counts(batches: float) -> float:
     """Batches of the log's changes that are counted, each in one campaign; their reading is free."""
-    return batches * (DYNAMODB_WRITE + _lambda(COUNT_GB, 0.01, AWS_SECONDS) + _log(COUNT_LOG_BYTES))
+    update = COUNT_ITEM_KB * DYNAMODB_WRITE
+    return batches * (update + _lambda(COUNT_GB, COUNT_CPU, AWS_SECONDS) + _log(COUNT_LOG_BYTES))
 
 
 def batched(found: Measured) -> dict[str, float]:
@@ -90,7 +93,8 @@ def batched(found: Measured) -> dict[str, float]:
     return {
         "DynamoDB": MILLION * _kept() + requests * looks * CONTROL_ITEMS * DYNAMODB_READ,
         "Lambda": requests * invocations,
-        "counts": _counts(requests * 4),  # two changes a message, 1,000 in a batch, and not all batches full
+        # Two changes a message, 1,000 in a batch, and not all batches full; and accept's update for each request.
+        "counts": _counts(requests * 4) + requests * COUNT_ITEM_KB * DYNAMODB_WRITE,
         "API, SQS, logs": requests * (HTTP_API_REQUEST + sqs * SQS_REQUEST + logs),
         "traffic": MILLION * SENT_BYTES / GB * TRAFFIC_GB,
     }

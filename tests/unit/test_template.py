@@ -227,6 +227,10 @@ def test_the_bench_reckons_with_the_templates_memory():
     assert [size * 1_024 for size in reckoned] == megabytes
 
 
+def test_counting_a_million_messages_costs_less_than_five_cents():
+    assert cost.batched(cost.Measured(0.002, 0.00005, 0.5, 0.001, 0.001))["counts"] < 0.05
+
+
 # The artifact's version (that docs/ describes alarms and parameters is held by test_docs.py)
 
 

@@ -61,7 +61,7 @@ class Program:
         self._process = subprocess.Popen(
             [sys.executable, "-u", "-m", "local"],
             cwd=ROOT,
-            env={**os.environ, **variables, "LOGS": logs, "NO_COLOR": "1", "COLUMNS": str(WIDTH)},
+            env={**os.environ, **variables, "LOGS": logs, "VERBOSE": "1", "NO_COLOR": "1", "COLUMNS": str(WIDTH)},
             stdout=subprocess.PIPE,
             text=True,
         )

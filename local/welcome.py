@@ -33,6 +33,7 @@ def welcome(settings: RunSettings, bridge: Bridge) -> str:
 def _places(settings: RunSettings, bridge: Bridge) -> str:
     rows = [
         ("endpoint", f"{bridge.url}/sms"),
+        ("the operators' page", f"{bridge.url}/console"),
         ("delivery reports to", bridge.receipts_url),
         ("AWS (moto server)", bridge.aws.url),
         ("Message Central" + (" simulator" if settings.simulator_port else ""), settings.message_central_url),

@@ -16,6 +16,8 @@ import pytest
 import urllib3
 
 from bridge.aws import Aws
+from bridge.campaigns.table import CampaignTable
+from bridge.operations.audit import Auditor, Difference
 from bridge.operations.kept_receipts import peek, redrive
 from bridge.sqs import Queue
 from local.bridge import ACCOUNT, CREDENTIALS, Bridge, Options
@@ -94,6 +96,12 @@ class World:
         assert answer.status == 200, answer.data
         found: dict[str, Any] = answer.json()
         return found
+
+    def differences(self) -> list[Difference]:
+        """Where the counters are not what the rows say."""
+        client: Any = self.bridge.aws.dynamodb()
+        campaigns = CampaignTable(self.bridge.stack.tables["CampaignTable"].name, client)
+        return Auditor(self.bridge.table, client, campaigns).audit(ACCOUNT).differences
 
     def log(self, messages: list[dict[str, str]]) -> dict[str, dict[str, str]]:
         """The log's rows of these messages, by id."""
@@ -198,6 +206,7 @@ def test_every_message_of_a_batch_ends_in_one_event(world: World):
     assert {told[one["messageId"]] for one in refused + unreadable} == {"failed"}
     codes = {event["code"] for event in world.clevertap.received.events if event["event"] == "failed"}
     assert {"910", "914", "916", "900"} >= codes > {"910"}
+    eventually(lambda: world.differences() == [], world.differences)
 
 
 @pytest.mark.fault("clevertap-down")

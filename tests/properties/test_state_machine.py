@@ -252,8 +252,8 @@ class BridgeMachine(RuleBasedStateMachine):
         parked = [*self.bridge.sqs.entries]
         receipt = {"verificationId": verification_id, "mobileNumber": recipient, "status": word}
         with self.worker(CALM):
-            call = ReceiptCall(ACCOUNT_ID, RECEIPT_KEY, json.dumps(receipt).encode(), "")
-            self.receiver.take(call, self.bridge.invocation(9))
+            call = ReceiptCall(ACCOUNT_ID, json.dumps(receipt).encode(), "", "POST", "application/json")
+            self.receiver.take(call, RECEIPT_KEY, self.bridge.invocation(9))
         self.bridge.sqs.entries = parked  # a queue of their own, tried again by other rules
 
     def work(self, entry: Entry, turn: Turn, *, again: bool = False) -> None:

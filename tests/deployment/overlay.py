@@ -1,7 +1,7 @@
 """What has to be changed in the template before ministack can hold it, and nothing else.
 
-`sam deploy` runs on the real template, as built; this is laid over it. Each change has its reason here, and
-`DIFFERENCES` names them for the tests: a change that is no longer needed shows itself there.
+`sam deploy` runs on the real template, as built; this is laid over it. Each change has its reason here;
+docs/emulators.md lists what is therefore not tried.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ API = "HttpApi"
 FUNCTION = "AWS::Serverless::Function"
 
 
-def overlaid(template: Template, endpoint: str) -> Template:
-    """A template as built by SAM, for a ministack whose AWS is at `endpoint`."""
+def overlaid(template: Template, endpoint: str, artifact: str) -> Template:
+    """A template as built by SAM, for ministack at `endpoint`; `artifact` is the zip of all functions."""
     changed = copy.deepcopy(template)
+    for function in _properties(changed, FUNCTION):
+        function["CodeUri"] = artifact
     # The one variable that the template leaves empty on AWS.
     changed["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = endpoint
     for change in (
         _without_codedeploy,
         _without_metric_math,
+        _without_saved_queries,
         _numbers,
         _routes,
         _key_without_punctuation,
@@ -54,6 +57,14 @@ def _without_metric_math(template: Template) -> None:
         del resources[name]
         body = dashboard["DashboardBody"]["Fn::Sub"]
         dashboard["DashboardBody"]["Fn::Sub"] = body.replace(f"${{{name}.Arn}}", f"arn:aws:cloudwatch:::alarm:{name}")
+
+
+def _without_saved_queries(template: Template) -> None:
+    """It has no saved queries of Logs Insights; nothing refers to them."""
+    resources = template["Resources"]
+    template["Resources"] = {
+        name: resource for name, resource in resources.items() if resource["Type"] != "AWS::Logs::QueryDefinition"
+    }
 
 
 def _numbers(template: Template) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bridge.errors import AccountError
 
 CACHE_SECONDS = 300
+FAULTY_SECONDS = 30  # how long a secret that holds no account is kept: a person is about to fill it in
 REREAD_SECONDS = 30  # how often a wrong key or a refused token may make us read a secret again
 SILENT_SECONDS = 30  # how long Secrets Manager is not asked for a secret again after it did not answer
 UNKNOWN_SECONDS = 60  # how long an account that does not exist is remembered
@@ -282,7 +283,8 @@ class Secrets:
         else:
             secret = _secret_of(record.account, answer)
             record.found = True
-            record.known = _Known(_State.FOUND, secret, now, now + CACHE_SECONDS)
+            kept = CACHE_SECONDS if secret.account else FAULTY_SECONDS
+            record.known = _Known(_State.FOUND, secret, now, now + kept)
 
     @staticmethod
     def _note_failure(record: _Record, error: AwsError, now: float) -> None:

@@ -11,6 +11,7 @@ from bridge.clevertap.credentials import Credentials
 from bridge.errors import AccountUnavailable, BridgeError, Misconfigured, NotAuthenticated, UnknownAccount
 from bridge.secrets import (
     CACHE_SECONDS,
+    FAULTY_SECONDS,
     GUESSES,
     OVERLAP_SECONDS,
     REREAD_SECONDS,
@@ -628,3 +629,20 @@ def test_while_one_thread_rereads_a_secret_the_others_go_on_with_it(clock: Clock
         thread.join(5)
     assert results == ["LATER"] * 3
     assert manager.reads == 2
+
+
+@pytest.mark.fault("secret-malformed")
+def test_a_secret_that_was_filled_in_is_read_within_half_a_minute(
+    accounts: Secrets, manager: FakeSecretsManager, clock: Clock
+):
+    manager.secrets[NAME] = secret(password="REPLACE_ME")
+    with pytest.raises(Misconfigured, match="password"):
+        accounts.get(ACCOUNT_ID)
+
+    manager.secrets[NAME] = secret()
+    clock.sleep(FAULTY_SECONDS - 1)
+    with pytest.raises(Misconfigured, match="password"):  # asked again at once, each request would cost a call
+        accounts.get(ACCOUNT_ID)
+    clock.sleep(1)
+
+    assert accounts.get(ACCOUNT_ID).id == ACCOUNT_ID

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from bridge.message_central.client import MessageCentral
+from bridge.message_central.sandbox import outcome
 from bridge.times import Deadline
 from bridge.transport import HttpTransport, Permit
 from tests.fakes.values import AUTH_TOKEN, VENDOR_TOKEN, account, message
@@ -128,7 +129,8 @@ class Bridge:
     """Message Central's client, with one of nginx's locations as its URL."""
 
     def __init__(self, base_url: str) -> None:
-        self._client = MessageCentral(HttpTransport(base_url, 4, time.time), lambda _: self.account, time.time)
+        transport = HttpTransport(base_url, 4, time.time)
+        self._client = MessageCentral(transport, lambda _: self.account, outcome, time.time)
         self.account: Account = account(auth_token=AUTH_TOKEN)
 
     def send(self, index: int = 1) -> Outcome:

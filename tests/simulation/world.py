@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -128,6 +129,7 @@ class World:
         self._posting = 0
         self.deciding = 0
         """How many decisions are being written."""
+        self._asked: dict[tuple[str, str], deque[object]] = defaultdict(deque)
         self._busy = 0
         self.dead: list[Entry] = []
         self._keys: list[str] = []
@@ -236,6 +238,10 @@ class World:
         """Have it written, however often the table has to be asked."""
         asked_at = self.runtime.now
         self.deciding += 1
+        mine, asked = object(), self._asked[key]
+        asked.append(mine)  # what was decided first is written first
+        while asked[0] is not mine:
+            self.runtime.sleep(1)
         while True:
             try:
                 self.controls.change(key, state, by=by)
@@ -243,6 +249,7 @@ class World:
                 self.runtime.sleep(1)
             else:
                 break
+        asked.popleft()
         self.deciding -= 1
         self.ledger.decide(key, state, asked_at)
 

@@ -37,7 +37,6 @@ TABLE = {
     "EXPIRED": (Status.UNDELIVERED, Failure.EXPIRED),
     "REJECTD": (Status.UNDELIVERED, Failure.NETWORK),
     "REJECTED": (Status.UNDELIVERED, Failure.NETWORK),
-    "UNKNOWN": (Status.UNDELIVERED, Failure.NETWORK),
     "DELETED": (Status.UNDELIVERED, Failure.DROPPED),
     "ACCEPTD": None,
     "ACCEPTED": None,
@@ -45,6 +44,7 @@ TABLE = {
     "SUBMITTED": None,
     "SENT": None,
     "PENDING": None,
+    "UNKNOWN": None,
 }
 
 

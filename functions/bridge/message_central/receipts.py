@@ -60,7 +60,7 @@ class DeliveryStatus:
     description: str
 
 
-# The vendor's words, SMPP's and their long forms. None: the message is still on its way.
+# The vendor's words, SMPP's and their long forms. None: nothing is known yet of how it ended.
 STATUS_WORDS: dict[str, DeliveryStatus | None] = {
     "DELIVRD": (delivered := DeliveryStatus(Status.DELIVERED, None, "Delivered to handset")),
     "DELIVERED": delivered,
@@ -71,13 +71,13 @@ STATUS_WORDS: dict[str, DeliveryStatus | None] = {
     "REJECTD": (rejected := DeliveryStatus(Status.UNDELIVERED, Failure.NETWORK, "Rejected by the network")),
     "REJECTED": rejected,
     "DELETED": DeliveryStatus(Status.UNDELIVERED, Failure.DROPPED, "Deleted by the network"),
-    "UNKNOWN": DeliveryStatus(Status.UNDELIVERED, Failure.NETWORK, "The network does not know what became of it"),
     "ACCEPTD": None,
     "ACCEPTED": None,
     "ENROUTE": None,
     "SUBMITTED": None,
     "SENT": None,
     "PENDING": None,
+    "UNKNOWN": None,  # the network does not know: that is no end, and another receipt may tell one
 }
 
 
@@ -93,7 +93,7 @@ class Receipt:
 
     @property
     def delivery(self) -> DeliveryStatus | None:
-        """What it means for the message; None while the message is on its way."""
+        """What it means for the message; None while it does not say how the message ended."""
         delivery = STATUS_WORDS[self.status]
         if delivery and delivery.failure and _ERROR_CODE.fullmatch(self.error_code or ""):
             return replace(delivery, description=f"{delivery.description} (error {self.error_code})")

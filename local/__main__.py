@@ -14,7 +14,7 @@ from local.bridge import LIVE, RECEIPTS_PATH, Bridge, Options
 from local.ports import StartError
 from local.screen import Screen
 from local.settings import from_environment
-from local.simulator import ReceiptSettings, Settings, Simulator
+from local.simulator import ReceiptSettings, Simulator, SimulatorSettings
 from local.sink import Sink, SinkSettings
 from local.welcome import welcome
 
@@ -71,7 +71,7 @@ def start_neighbours(settings: RunSettings, running: ExitStack) -> None:
         # Receipts as a vendor's: some seconds later, in no order, a few of them bad.
         url = f"http://127.0.0.1:{settings.port}{RECEIPTS_PATH}"
         receipts = ReceiptSettings(url, delay_seconds=2, spread_seconds=3, failures=0.05, duplicates=0.02)
-        vendor = Simulator(Settings(receipts=receipts), port=settings.simulator_port, host=settings.host)
+        vendor = Simulator(SimulatorSettings(receipts=receipts), port=settings.simulator_port, host=settings.host)
         running.enter_context(vendor)
     if settings.sink_port:
         keys = SinkSettings(encryption_keys=settings.encryption_keys)

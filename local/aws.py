@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-    from local.resources import Table
+    from local.resources import TableDescription
     from local.template import Stack
 
 
-class Aws(Service):
+class LocalAws(Service):
     """A moto server on a port of this machine. Everything in it is gone when it stops."""
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", log: Path | None = None) -> None:
@@ -83,7 +83,7 @@ class Aws(Service):
             value = {**secret.value, **secret_values.get(secret.name, {})}
             self.secrets().create_secret(Name=secret.name, SecretString=json.dumps(value))
 
-    def _create_table(self, table: Table) -> None:
+    def _create_table(self, table: TableDescription) -> None:
         client = self.dynamodb()
         client.create_table(TableName=table.name, **table.definition)
         if table.ttl:

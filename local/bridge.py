@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from local.aws import Aws
+from local.aws import LocalAws
 from local.console import Console
 from local.function import Function
 from local.gateway import Gateway
@@ -72,7 +72,7 @@ class Bridge(Service):
     def __init__(self, options: Options) -> None:
         self.options = options
         log = options.logs / "aws.log" if options.logs else None
-        self.aws = Aws(options.aws_port, host=options.host, log=log)
+        self.aws = LocalAws(options.aws_port, host=options.host, log=log)
         self.stack: Stack = read_stack(
             STACK_NAME,
             {"AccountId": ACCOUNT, "MessageCentralUrl": options.message_central_url, **options.parameters},

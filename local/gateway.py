@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from local.errors import FunctionError, ThrottledError
 from local.gateway_payload import InvalidAnswerError, answer_of, event_of
-from local.http_server import Answer, HttpServer, Request, json_answer
+from local.http_server import HttpAnswer, HttpRequest, HttpServer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Gateway(HttpServer):
         self._console = console
         self._routes = [(route, function) for function in functions.values() for route in function.description.routes]
 
-    def _handle(self, request: Request) -> Answer:
+    def _handle(self, request: HttpRequest) -> HttpAnswer:
         if len(request.body) > MOST_BODY_BYTES:
             return json_answer({"message": "Request Entity Too Large"}, 413)
         if self._console and (shown := self._console.answer(request)):
@@ -58,7 +58,7 @@ class Gateway(HttpServer):
                 return self._invoke(request, route, parameters, function)
         return json_answer({"message": "Not Found"}, 404)
 
-    def _invoke(self, request: Request, route: Route, parameters: dict[str, str], function: Function) -> Answer:
+    def _invoke(self, request: HttpRequest, route: Route, parameters: dict[str, str], function: Function) -> HttpAnswer:
         try:
             return answer_of(function.invoke(event_of(request, route, parameters), timeout=self._timeout))
         except ThrottledError:
@@ -69,7 +69,7 @@ class Gateway(HttpServer):
             return json_answer({"message": "Internal Server Error"}, 500)
 
 
-def match(route: Route, request: Request) -> dict[str, str] | None:
+def match(route: Route, request: HttpRequest) -> dict[str, str] | None:
     """The path parameters, decoded, when the route is for the request; else None."""
     if route.method not in (request.method, "ANY"):
         return None

@@ -13,12 +13,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
-from local.http_server import Answer
+from local.http_server import HttpAnswer
 from local.names import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from local.event_sources import Route
-    from local.http_server import Request
+    from local.http_server import HttpRequest
 
 # Bodies of these types, and of text/*, are handed over as text; any other in base64, also one without a type, and a
 # form. AWS documents only "if the content type is binary"; this is what was measured on AWS in
@@ -33,7 +33,7 @@ class InvalidAnswerError(ValueError):
     """A function returned something that is not an answer in format 2.0."""
 
 
-def event_of(request: Request, route: Route, path_parameters: dict[str, str]) -> dict[str, Any]:
+def event_of(request: HttpRequest, route: Route, path_parameters: dict[str, str]) -> dict[str, Any]:
     """The event for a request on a route. Members without content are left out, as on AWS."""
     headers = dict(request.headers)
     cookies = headers.pop("cookie", "")
@@ -54,7 +54,7 @@ def event_of(request: Request, route: Route, path_parameters: dict[str, str]) ->
     return event | {name: value for name, value in optional.items() if value}
 
 
-def _request_context(request: Request, route: Route) -> dict[str, Any]:
+def _request_context(request: HttpRequest, route: Route) -> dict[str, Any]:
     now = time.time()
     return {
         "accountId": ACCOUNT_ID,
@@ -83,7 +83,7 @@ def _query(query: str) -> dict[str, str]:
     return parameters
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _body(request: HttpRequest) -> dict[str, Any]:
     if not request.body:
         return {"isBase64Encoded": False}
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -92,13 +92,13 @@ def _body(request: Request) -> dict[str, Any]:
     return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}
 
 
-def answer_of(result: Any) -> Answer:
+def answer_of(result: Any) -> HttpAnswer:
     """The answer for what a function returned. Raises InvalidAnswerError.
 
     Without a `statusCode` the result itself is the body of a 200, as JSON.
     """
     if not (isinstance(result, dict) and "statusCode" in result):
-        return Answer(200, json.dumps(result).encode(), [("Content-Type", "application/json")])
+        return HttpAnswer(200, json.dumps(result).encode(), [("Content-Type", "application/json")])
     try:
         status = int(result["statusCode"])
         headers = [(name, str(value)) for name, value in (result.get("headers") or {}).items()]
@@ -109,4 +109,4 @@ def answer_of(result: Any) -> Answer:
         raise InvalidAnswerError(f"no answer in format 2.0: {type(error).__name__}: {error}") from error
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "text/plain; charset=utf-8"))
-    return Answer(status, encoded, [*headers, *cookies])
+    return HttpAnswer(status, encoded, [*headers, *cookies])

@@ -27,7 +27,7 @@ BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One HTTP request. `path` is as sent (percent-encoded); header names are in lower case."""
 
     method: str
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer, given `after` so many seconds; each byte of its body takes another `byte_seconds`."""
 
     status: int = 200
@@ -63,13 +63,13 @@ class Drop:
     after: float = 0.0
 
 
-Handler = Callable[[Request], Answer | Drop]
+Handler = Callable[[HttpRequest], HttpAnswer | Drop]
 
 
-def json_answer(value: Any, status: int = 200, *, after: float = 0.0) -> Answer:
+def json_answer(value: Any, status: int = 200, *, after: float = 0.0) -> HttpAnswer:
     """An answer that carries `value` as JSON."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(status, body, [("Content-Type", "application/json")], after)
+    return HttpAnswer(status, body, [("Content-Type", "application/json")], after)
 
 
 class HttpServer(Service):
@@ -145,7 +145,7 @@ class HttpServer(Service):
         answer = await self._loop.run_in_executor(self._pool, self._call, given) if self._pool else self._call(given)
         if answer.after:
             await asyncio.sleep(answer.after)
-        if isinstance(answer, Answer):
+        if isinstance(answer, HttpAnswer):
             if answer.byte_seconds:
                 return await _trickle(request, answer)
             return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
@@ -153,7 +153,7 @@ class HttpServer(Service):
             request.transport.abort()
         return web.Response()
 
-    def _call(self, request: Request) -> Answer | Drop:
+    def _call(self, request: HttpRequest) -> HttpAnswer | Drop:
         try:
             return self._handler(request)
         except Exception:  # the last line of defence: a fault of ours must not look like a dropped connection
@@ -161,7 +161,7 @@ class HttpServer(Service):
             return json_answer({"message": "Internal Server Error"}, 500)
 
 
-async def _trickle(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _trickle(request: web.BaseRequest, answer: HttpAnswer) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_length = len(answer.body)
     with suppress(ConnectionError):  # the client has gone
@@ -172,7 +172,7 @@ async def _trickle(request: web.BaseRequest, answer: Answer) -> web.StreamRespon
     return response
 
 
-async def _read(request: web.BaseRequest) -> Request:
+async def _read(request: web.BaseRequest) -> HttpRequest:
     # curl waits a second for this before it sends a large body.
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -183,4 +183,4 @@ async def _read(request: web.BaseRequest) -> Request:
         headers[key] = f"{headers[key]},{value}" if key in headers else value
     body = await request.content.read()
     version = f"HTTP/{request.version.major}.{request.version.minor}"
-    return Request(request.method, path, query, headers, request.remote or "", version, body)
+    return HttpRequest(request.method, path, query, headers, request.remote or "", version, body)

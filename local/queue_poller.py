@@ -14,7 +14,7 @@ from local.poller import Poller
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from local.aws import Aws
+    from local.aws import LocalAws
     from local.event_sources import QueueSource
     from local.function import Function
 
@@ -30,7 +30,7 @@ class QueuePoller(Poller):
     A batch whose invocation fails stays in the queue and comes back after the visibility timeout, as on AWS.
     """
 
-    def __init__(self, aws: Aws, source: QueueSource, function: Function, workers: int | None = None) -> None:
+    def __init__(self, aws: LocalAws, source: QueueSource, function: Function, workers: int | None = None) -> None:
         super().__init__(f"poll {source.queue_name}")
         self._source = source
         self._function = function

@@ -26,7 +26,7 @@ TABLE_PROPERTIES = ("AttributeDefinitions", "BillingMode", "KeySchema", "GlobalS
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableDescription:
     """A table: `definition` is what `create_table` takes; `ttl` the attribute in epoch seconds, if any."""
 
     name: str
@@ -35,7 +35,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueDescription:
     """A queue: `attributes` are what `create_queue` takes."""
 
     name: str
@@ -44,7 +44,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretDescription:
     """A secret: `value` is the JSON document a new stack's secret holds, with its placeholders."""
 
     name: str
@@ -52,7 +52,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Widget:
+class WidgetDescription:
     """A dashboard's custom widget: the ARN of the function that draws it, and what it is given."""
 
     endpoint: str
@@ -74,33 +74,33 @@ class FunctionDescription:
     streams: list[StreamSource] = field(default_factory=list)
 
 
-def table_of(name: str, properties: Mapping[str, Any]) -> Table:
+def table_of(name: str, properties: Mapping[str, Any]) -> TableDescription:
     """Read an AWS::DynamoDB::Table."""
     definition = {key: properties[key] for key in TABLE_PROPERTIES if key in properties}
     if "StreamSpecification" in properties:
         definition["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
     ttl = properties.get("TimeToLiveSpecification", {}).get("AttributeName")
-    return Table(name, definition, ttl)
+    return TableDescription(name, definition, ttl)
 
 
-def queue_of(url: str, properties: Mapping[str, Any]) -> Queue:
+def queue_of(url: str, properties: Mapping[str, Any]) -> QueueDescription:
     """Read an AWS::SQS::Queue."""
     attributes = {key: as_text(properties[key]) for key in QUEUE_ATTRIBUTES if key in properties}
-    return Queue(url.rpartition("/")[2], url, attributes)
+    return QueueDescription(url.rpartition("/")[2], url, attributes)
 
 
-def secret_of(properties: Mapping[str, Any]) -> Secret:
+def secret_of(properties: Mapping[str, Any]) -> SecretDescription:
     """Read an AWS::SecretsManager::Secret whose value is generated from a JSON template."""
     generated = properties["GenerateSecretString"]
     value = json.loads(generated["SecretStringTemplate"])
-    return Secret(properties["Name"], {**value, generated["GenerateStringKey"]: "generated"})
+    return SecretDescription(properties["Name"], {**value, generated["GenerateStringKey"]: "generated"})
 
 
-def widgets_of(properties: Mapping[str, Any]) -> list[Widget]:
+def widgets_of(properties: Mapping[str, Any]) -> list[WidgetDescription]:
     """Read the custom widgets of an AWS::CloudWatch::Dashboard."""
     widgets = json.loads(properties["DashboardBody"])["widgets"]
     custom = [one["properties"] for one in widgets if one["type"] == "custom"]
-    return [Widget(one["endpoint"], one.get("params", {})) for one in custom]
+    return [WidgetDescription(one["endpoint"], one.get("params", {})) for one in custom]
 
 
 def function_of(name: str, own: Mapping[str, Any], defaults: Mapping[str, Any], root: Path) -> FunctionDescription:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from local.aws import Aws
+    from local.aws import LocalAws
 
 # The most records of one GetRecords.
 GET_RECORDS_LIMIT = 1000
@@ -14,7 +14,7 @@ GET_RECORDS_LIMIT = 1000
 class StreamReader:
     """Reads the stream of a table, from its first record or from what comes next. moto's streams have one shard."""
 
-    def __init__(self, aws: Aws, table: str, *, from_start: bool = True) -> None:
+    def __init__(self, aws: LocalAws, table: str, *, from_start: bool = True) -> None:
         self._streams = aws.streams()
         self.arn: str = aws.dynamodb().describe_table(TableName=table)["Table"]["LatestStreamArn"]
         shards = self._streams.describe_stream(StreamArn=self.arn)["StreamDescription"]["Shards"]

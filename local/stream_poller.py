@@ -15,7 +15,7 @@ from local.stream import StreamReader
 from local.tumbling import TumblingWindow
 
 if TYPE_CHECKING:
-    from local.aws import Aws
+    from local.aws import LocalAws
     from local.event_sources import StreamSource
     from local.function import Function
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class StreamPoller(Poller):
     """Feeds a function from a stream, one batch after the other. What is given up is reported to the failure queue."""
 
-    def __init__(self, aws: Aws, source: StreamSource, function: Function) -> None:
+    def __init__(self, aws: LocalAws, source: StreamSource, function: Function) -> None:
         super().__init__(f"poll stream of {source.table_name}")
         self._source = source
         self._function = function

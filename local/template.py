@@ -12,10 +12,10 @@ from local.intrinsics import NO_VALUE, Resolver, TemplateError
 from local.names import ACCOUNT_ID, REGION
 from local.resources import (
     FunctionDescription,
-    Queue,
-    Secret,
-    Table,
-    Widget,
+    QueueDescription,
+    SecretDescription,
+    TableDescription,
+    WidgetDescription,
     function_of,
     queue_of,
     secret_of,
@@ -39,11 +39,11 @@ class Stack:
     """What the template describes, by logical id, with every value resolved."""
 
     name: str
-    tables: dict[str, Table]
-    queues: dict[str, Queue]
+    tables: dict[str, TableDescription]
+    queues: dict[str, QueueDescription]
     functions: dict[str, FunctionDescription]
-    secrets: dict[str, Secret]
-    widgets: list[Widget]
+    secrets: dict[str, SecretDescription]
+    widgets: list[WidgetDescription]
 
 
 def read_stack(

@@ -24,7 +24,7 @@ _ANSWER = re.compile(r"# (\d{3}) (\{.*\})\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ExampleAnswer:
     """An answer over HTTP: its status, and its body as it was written."""
 
     status: int
@@ -40,19 +40,19 @@ class Example:
     """A command and the answer that stands below it."""
 
     command: str
-    promised: Answer
+    promised: ExampleAnswer
 
     def at(self, url: str) -> Example:
         """The same for a bridge that listens elsewhere."""
         return replace(self, command=self.command.replace(ENDPOINT, url))
 
-    def run(self) -> Answer:
+    def run(self) -> ExampleAnswer:
         """Run the command. Raises CalledProcessError when `curl` gets no answer."""
         command = self.command.replace("\\\n", " ")
         arguments = [*shlex.split(command), "--silent", "--show-error", "--write-out", "\n%{http_code}"]
         done = subprocess.run(arguments, check=True, capture_output=True, text=True)
         body, _, status = done.stdout.rpartition("\n")
-        return Answer(int(status), body)
+        return ExampleAnswer(int(status), body)
 
 
 def examples(markdown: str) -> list[Example]:
@@ -62,7 +62,7 @@ def examples(markdown: str) -> list[Example]:
         for match in _CURL.finditer(block):
             answer = _ANSWER.match(block, match.end())
             if answer and ENDPOINT in match[0]:
-                found.append(Example(match[0].rstrip("\n"), Answer(int(answer[1]), answer[2])))
+                found.append(Example(match[0].rstrip("\n"), ExampleAnswer(int(answer[1]), answer[2])))
     return found
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from scripts.examples import ENDPOINT, Answer, Example, examples
+from scripts.examples import ENDPOINT, Example, ExampleAnswer, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -132,7 +132,7 @@ def _batch() -> Example:
     messages = [{"to": number, "text": "Hello"} for number in NUMBERS]
     body = shlex.quote(json.dumps({"messages": messages}).replace("}, {", "},\n                    {"))
     headers = "-H 'account: LOCAL-ACCOUNT' -H 'x-api-key: local-api-key'"
-    return Example(f"curl {ENDPOINT}/sms {headers} \\\n  -d {body}", Answer(200, "{}"))
+    return Example(f"curl {ENDPOINT}/sms {headers} \\\n  -d {body}", ExampleAnswer(200, "{}"))
 
 
 def _places(lines: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bridge.account import Account
     from bridge.campaigns.daily_cap import DailyCaps
-    from bridge.campaigns.schedule import Schedule
+    from bridge.campaigns.schedule import RateSchedule
     from bridge.steering import Steering
     from bridge.telemetry import InvocationMetrics
 
@@ -52,7 +52,7 @@ ASK_SECONDS = 0.25
 class Limits:
     """What all allowances of a worker reserve from. `clock` gives epoch seconds."""
 
-    schedule: Schedule
+    schedule: RateSchedule
     caps: DailyCaps
     steering: Steering
     clock: Callable[[], float]

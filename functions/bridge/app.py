@@ -218,11 +218,11 @@ class App:
         from bridge.allowance import Allowance, Limits
         from bridge.campaigns.control import Controls
         from bridge.campaigns.daily_cap import DailyCaps
-        from bridge.campaigns.schedule import Schedule
+        from bridge.campaigns.schedule import RateSchedule
 
         table = self._campaign_table
         caps = DailyCaps(table, Controls(table, self._clock), self._clock)
-        return Allowance(account, Limits(Schedule(table, self._clock), caps, steering, self._clock), single=single)
+        return Allowance(account, Limits(RateSchedule(table, self._clock), caps, steering, self._clock), single=single)
 
     def vendor(self, concurrency: int) -> MessageCentral:
         """Message Central, for so many threads."""

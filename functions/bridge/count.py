@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from bridge.aws import CALL_SECONDS
-from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, Step, padded
+from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, CounterStep, padded
 from bridge.campaigns.standing import MALFORMED, standing_of
 from bridge.errors import LogUnavailable
 from bridge.message import Status
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.campaigns.standing import Image, Standing
     from bridge.campaigns.table import Key
     from bridge.invocation import Invocation
-    from bridge.log.change import Change
+    from bridge.log.change import RowChange
 
 NO_ACCOUNT = "none"
 """Under which a malformed row is counted that names no account."""
@@ -35,13 +35,13 @@ class CampaignCounter:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
-    def count(self, shard: str, changes: Sequence[Change], invocation: Invocation) -> str | None:
+    def count(self, shard: str, changes: Sequence[RowChange], invocation: Invocation) -> str | None:
         """Count changes of one shard of the stream, given in its order.
 
         Returns the place of the first change that could not be counted, from which on they have to come again; None:
         all are counted.
         """
-        campaigns: dict[Key, list[Step]] = defaultdict(list)
+        campaigns: dict[Key, list[CounterStep]] = defaultdict(list)
         for change in changes:
             for key, step in self._steps(change, invocation):
                 campaigns[key].append(step)
@@ -49,7 +49,7 @@ class CampaignCounter:
         logger.info("counted", changes=len(changes), campaigns=len(campaigns), left=len(left))
         return min((campaigns[key][0].place for key in left), key=padded, default=None)
 
-    def _add(self, shard: str, campaigns: Mapping[Key, Sequence[Step]], invocation: Invocation) -> list[Key]:
+    def _add(self, shard: str, campaigns: Mapping[Key, Sequence[CounterStep]], invocation: Invocation) -> list[Key]:
         """Count, one campaign after the other; those that could not be counted."""
         left = [*campaigns]
         while left and invocation.deadline.allows(CALL_SECONDS):
@@ -62,7 +62,7 @@ class CampaignCounter:
             del left[0]
         return left
 
-    def _steps(self, change: Change, invocation: Invocation) -> Iterator[tuple[Key, Step]]:
+    def _steps(self, change: RowChange, invocation: Invocation) -> Iterator[tuple[Key, CounterStep]]:
         """What a change does to which campaigns: to one, unless the message came again with another's id.
 
         A row that nobody can read counts as none, before and after, so that the others are right whatever a person did
@@ -79,10 +79,10 @@ class CampaignCounter:
             after = []
         for key, moved in _differences(_standing_before(change), after).items():
             if any(moved.values()):
-                yield key, Step(change.place, moved, change.new.get("acceptedAt", {}).get("S"))
+                yield key, CounterStep(change.place, moved, change.new.get("acceptedAt", {}).get("S"))
 
 
-def _standing_before(change: Change) -> list[Standing]:
+def _standing_before(change: RowChange) -> list[Standing]:
     try:
         return [standing_of(change.old)] if change.old else []
     except MALFORMED:

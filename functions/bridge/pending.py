@@ -20,7 +20,7 @@ DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class RetrySchedule:
     """How long something waits before its next attempt: `first` seconds, then twice as long each time, but never longer
     than `longest`. After `give_up` seconds comes the last attempt.
     """
@@ -35,9 +35,9 @@ class Schedule:
 
 
 # A message's outcome is in the log within seconds, or when the next worker takes up the chunk of one that died.
-PARKED_RECEIPTS = Schedule(first=15.0, longest=900.0)
+PARKED_RECEIPTS = RetrySchedule(first=15.0, longest=900.0)
 # CleverTap asks for 10 minutes, then exponential backoff: docs/contracts/clevertap.md
-DELAYED_REPORTS = Schedule(first=600.0, longest=DAY_SECONDS)
+DELAYED_REPORTS = RetrySchedule(first=600.0, longest=DAY_SECONDS)
 
 
 class SqsMessage(NamedTuple):
@@ -92,11 +92,11 @@ class Pending:
         fields = {"account": self.account, "items": list(self.items), "attempts": self.attempts}
         return json.dumps({**fields, "since": times.iso(self.since), "due": times.iso(self.due)})
 
-    def over(self, now: float, schedule: Schedule) -> bool:
+    def over(self, now: float, schedule: RetrySchedule) -> bool:
         """Whether the time of attempts is over."""
         return now - self.since >= schedule.give_up
 
-    def after_failure(self, now: float, schedule: Schedule) -> Pending:
+    def after_failure(self, now: float, schedule: RetrySchedule) -> Pending:
         """As it waits after one more failed attempt; the last attempt is made when the time of attempts is over."""
         attempts = self.attempts + 1
         due = min(now + schedule.wait(attempts), self.since + schedule.give_up)

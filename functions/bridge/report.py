@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.clevertap.callbacks import Callbacks, Reply
     from bridge.invocation import Invocation
-    from bridge.log.change import Change
+    from bridge.log.change import RowChange
     from bridge.pending import SqsMessage
     from bridge.secrets import Secrets
     from bridge.sqs import Queue
@@ -30,7 +30,7 @@ NO_ACCOUNT = "none"
 """Under which a malformed record is counted that names no account."""
 
 
-def final_event(change: Change, now: float) -> Event | None:
+def final_event(change: RowChange, now: float) -> Event | None:
     """The event for a change with which a message came to its end, and of which CleverTap wants to know.
 
     Raises:
@@ -66,7 +66,7 @@ class Reporter:
         self._queue = queue
         self._clock = clock
 
-    def report(self, changes: Sequence[Change], invocation: Invocation) -> list[str]:
+    def report(self, changes: Sequence[RowChange], invocation: Invocation) -> list[str]:
         """Post what changes end messages, or queue it for later; the places of those that could not even be queued."""
         # What was encrypted in another way has to go in another call.
         calls: dict[tuple[str, str | None], list[tuple[str, Event]]] = defaultdict(list)
@@ -101,7 +101,7 @@ class Reporter:
             return False
         return self._post(pending, invocation)
 
-    def _events(self, changes: Sequence[Change], invocation: Invocation) -> Iterator[tuple[str, Event]]:
+    def _events(self, changes: Sequence[RowChange], invocation: Invocation) -> Iterator[tuple[str, Event]]:
         """The events of a batch, each with its place. A malformed record is left out: it must not block the rest."""
         now = self._clock()
         for change in changes:
@@ -168,7 +168,7 @@ def _note(reply: Reply, events: Sequence[Event], invocation: Invocation) -> None
         )
 
 
-def _account_named(change: Change) -> str:
+def _account_named(change: RowChange) -> str:
     match change.new.get("account"):
         case {"S": str(name)} if name:
             return name

@@ -32,7 +32,7 @@ class CampaignLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ControlChange:
     """A change of a control that can be asked for: the view that makes it, its button, and what to confirm."""
 
     view: str
@@ -41,9 +41,9 @@ class Change:
 
 
 _CHANGES = {
-    State.PAUSED: Change("pause", "Pause", "Pause {}? Its messages wait until it is resumed, or expire."),
-    State.RUNNING: Change("resume", "Resume", "Resume {}? What waits is sent."),
-    State.STOPPED: Change("stop", "Stop", "Stop {}? What is not sent yet is cancelled, and CleverTap is told."),
+    State.PAUSED: ControlChange("pause", "Pause", "Pause {}? Its messages wait until it is resumed, or expire."),
+    State.RUNNING: ControlChange("resume", "Resume", "Resume {}? What waits is sent."),
+    State.STOPPED: ControlChange("stop", "Stop", "Stop {}? What is not sent yet is cancelled, and CleverTap is told."),
 }
 
 
@@ -134,7 +134,7 @@ def _steps(shown: Figures) -> list[tuple[str, int, str]]:
     ]
 
 
-def _changes(state: State, name: str) -> list[Change]:
+def _changes(state: State, name: str) -> list[ControlChange]:
     """What can be asked for in a state."""
     return [replace(change, confirm=change.confirm.format(name)) for to, change in _CHANGES.items() if to is not state]
 

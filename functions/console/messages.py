@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.campaigns.keys import campaign_key
-from bridge.operations.messages import story
+from bridge.operations.messages import history
 from console.campaigns import name_of
 from console.pages import page
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bridge.log.row import Row
-    from bridge.operations.messages import Messages, Step
+    from bridge.operations.messages import HistoryEntry, Messages
     from console.request import Request
 
 MOST_MESSAGES = 100  # to one number, on one page
@@ -64,7 +64,7 @@ class MessagePages:
             "message.html",
             request,
             row=row,
-            story=told(story(row)),
+            history=timed(history(row)),
             campaign=name_of(request, campaign_key(row.campaign_id)),
             key=campaign_key(row.campaign_id),
         )
@@ -75,10 +75,10 @@ def gone(request: Request) -> str:
     return page("problem.html", request, title="No such message", problem=GONE)
 
 
-def told(steps: Sequence[Step]) -> list[tuple[Step, float]]:
-    """Steps of a story, each with the seconds since the one before."""
-    at = [times.epoch(step.at) for step in steps]
-    return [(step, now - before) for step, before, now in zip(steps, [*at[:1], *at], at, strict=False)]
+def timed(entries: Sequence[HistoryEntry]) -> list[tuple[HistoryEntry, float]]:
+    """The entries of a history, each with the seconds since the one before."""
+    at = [times.epoch(entry.at) for entry in entries]
+    return [(entry, now - before) for entry, before, now in zip(entries, [*at[:1], *at], at, strict=False)]
 
 
 def _problem(number: str, rows: Sequence[Row]) -> str:

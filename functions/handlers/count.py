@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
-from bridge.log.change import Change
+from bridge.log.change import RowChange
 from handlers.entry import lambda_handler
 from handlers.sqs_event import failures
 
@@ -23,7 +23,7 @@ def count(counter: CampaignCounter, event: dict[str, Any], invocation: Invocatio
     The shard is named because the event source has a tumbling window, which also wants a state, and ends with an event
     without records (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-windows.html).
     """
-    changes = [Change.from_record(record["dynamodb"]) for record in event.get("Records", ())]
+    changes = [RowChange.from_record(record["dynamodb"]) for record in event.get("Records", ())]
     left = counter.count(event["shardId"], changes, invocation) if changes else None
     return {"state": {}, **failures([left] if left else [])}
 

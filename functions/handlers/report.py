@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
-from bridge.log.change import Change
+from bridge.log.change import RowChange
 from handlers.entry import lambda_handler
 from handlers.sqs_event import failures, sqs_messages
 
@@ -21,7 +21,8 @@ def report(reporter: Reporter, event: dict[str, Any], invocation: Invocation) ->
     """Report one batch of the stream's, or of the queue's; what failed is named, and comes again."""
     records = event["Records"]
     if records and "dynamodb" in records[0]:
-        return failures(reporter.report([Change.from_record(record["dynamodb"]) for record in records], invocation)[:1])
+        changes = [RowChange.from_record(record["dynamodb"]) for record in records]
+        return failures(reporter.report(changes, invocation)[:1])
     return failures([one.id for one in sqs_messages(records) if not reporter.retry(one, invocation)])
 
 

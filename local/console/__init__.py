@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.errors import FunctionError
-from local.http_server import Answer, json_answer
+from local.http_server import HttpAnswer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from local.function import Function
-    from local.http_server import Request
-    from local.resources import Widget
+    from local.http_server import HttpRequest
+    from local.resources import WidgetDescription
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ CALL_SECONDS = 30.0  # until a worker of the function is free
 class Console:
     """Serves the page, and calls functions for it."""
 
-    def __init__(self, functions: Iterable[Function], widgets: Sequence[Widget]) -> None:
+    def __init__(self, functions: Iterable[Function], widgets: Sequence[WidgetDescription]) -> None:
         """The first of `widgets` is shown."""
         self._functions = {one.description.name: one for one in functions}
         self._widgets = widgets
 
-    def answer(self, request: Request) -> Answer | None:
+    def answer(self, request: HttpRequest) -> HttpAnswer | None:
         """The answer to a request for the page or to one of its calls; None when the request is for something else."""
         if not self._widgets:
             return None
@@ -54,7 +54,7 @@ class Console:
             return self._call(request)
         return None
 
-    def _call(self, request: Request) -> Answer:
+    def _call(self, request: HttpRequest) -> HttpAnswer:
         # Another site's page in the same browser can post a form here, but no JSON.
         if request.headers.get("content-type") != "application/json":
             return json_answer({"message": "Unsupported Media Type"}, 415)
@@ -66,7 +66,7 @@ class Console:
             return json_answer({"message": "no such function"}, 400)
         return self._invoke(function, event)
 
-    def _invoke(self, function: Function, event: Any) -> Answer:
+    def _invoke(self, function: Function, event: Any) -> HttpAnswer:
         try:
             return json_answer(function.invoke(event, timeout=CALL_SECONDS))
         except FunctionError as error:
@@ -74,7 +74,7 @@ class Console:
             return json_answer({"message": str(error)}, 502)
 
 
-def _file(name: str) -> Answer:
+def _file(name: str) -> HttpAnswer:
     path = Path(__file__).parent / name
     kind = f"{TYPES[path.suffix]}; charset=utf-8"
-    return Answer(200, path.read_bytes(), [("Content-Type", kind), *HEADERS])
+    return HttpAnswer(200, path.read_bytes(), [("Content-Type", kind), *HEADERS])

@@ -4,6 +4,6 @@
 """
 
 from local.simulator.server import Simulator
-from local.simulator.settings import ReceiptSettings, Settings
+from local.simulator.settings import ReceiptSettings, SimulatorSettings
 
-__all__ = ["ReceiptSettings", "Settings", "Simulator"]
+__all__ = ["ReceiptSettings", "Simulator", "SimulatorSettings"]

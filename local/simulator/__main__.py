@@ -9,7 +9,7 @@ import sys
 from local import process
 from local.simulator.guide import guide
 from local.simulator.server import Simulator
-from local.simulator.settings import Settings, changed
+from local.simulator.settings import SimulatorSettings, changed
 
 
 def main() -> int:
@@ -24,7 +24,9 @@ def main() -> int:
     parser.add_argument("--settings", type=json.loads, default={}, help='JSON, e.g. {"latency_ms": 350}')
     options = parser.parse_args()
     try:
-        with Simulator(changed(Settings(), options.settings), port=options.port, host=options.host) as simulator:
+        with Simulator(
+            changed(SimulatorSettings(), options.settings), port=options.port, host=options.host
+        ) as simulator:
             process.wait_for_signal(lambda: print(f"Message Central simulator on {simulator.url}", flush=True))
     except OSError as error:
         print(error, file=sys.stderr)

@@ -28,7 +28,7 @@ class Accepted:
         return self.countryCode + self.mobileNumber
 
 
-class Account:
+class VendorAccount:
     """Messages accepted and requests counted. Used from one thread; reading a copy is safe from any."""
 
     def __init__(self) -> None:

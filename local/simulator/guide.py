@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.message_central.behaviours import BEHAVIOURS
-from local.simulator.receipt_plans import STORIES
+from local.simulator.receipt_plans import RECEIPT_PLANS
 
 OUTAGE = """'{"seconds": 30}'"""
 RATES = """'{"seed": 7, "rates": {"drop": 0.1, "hang": 0.05}}'"""
@@ -11,7 +11,7 @@ RATES = """'{"seed": 7, "rates": {"drop": 0.1, "hang": 0.05}}'"""
 
 def suffixes() -> list[tuple[str, str]]:
     """The last digits that mean something, with what they do."""
-    return [(one.suffix, one.says) for one in (*BEHAVIOURS, *STORIES) if one.suffix]
+    return [(one.suffix, one.says) for one in (*BEHAVIOURS, *RECEIPT_PLANS) if one.suffix]
 
 
 def guide(url: str = "http://127.0.0.1:4010") -> str:

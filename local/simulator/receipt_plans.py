@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from local.simulator.account import Accepted
-    from local.simulator.settings import ReceiptSettings, Settings
+    from local.simulator.settings import ReceiptSettings, SimulatorSettings
 
 Receipt = dict[str, str]
 
@@ -24,7 +24,7 @@ GAP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ReceiptPlan:
     """The status words sent for one message, in order. `at_once`: without the delay of the settings."""
 
     suffix: str
@@ -33,32 +33,32 @@ class Story:
     at_once: bool = False
 
 
-STORIES = (
-    Story("98001", "receipt: undelivered", (FAILURES[0],)),
-    Story("98002", "receipt: expired", (FAILURES[1],)),
-    Story("98003", "receipt: rejected by the network", (FAILURES[2],)),
-    Story("98004", "receipt: never sent", ()),
-    Story("98005", "receipt: delivered, sent twice", (DELIVERED, DELIVERED)),
-    Story("98006", "receipt: delivered, then undelivered", (DELIVERED, FAILURES[0])),
-    Story("98007", "receipt: under way, then delivered", (INTERMEDIATE, DELIVERED)),
-    Story("98008", "receipt: before the send call is answered", (DELIVERED,), at_once=True),
-    Story("98009", "receipt: a status word nobody knows", (UNKNOWN_WORD,)),
+RECEIPT_PLANS = (
+    ReceiptPlan("98001", "receipt: undelivered", (FAILURES[0],)),
+    ReceiptPlan("98002", "receipt: expired", (FAILURES[1],)),
+    ReceiptPlan("98003", "receipt: rejected by the network", (FAILURES[2],)),
+    ReceiptPlan("98004", "receipt: never sent", ()),
+    ReceiptPlan("98005", "receipt: delivered, sent twice", (DELIVERED, DELIVERED)),
+    ReceiptPlan("98006", "receipt: delivered, then undelivered", (DELIVERED, FAILURES[0])),
+    ReceiptPlan("98007", "receipt: under way, then delivered", (INTERMEDIATE, DELIVERED)),
+    ReceiptPlan("98008", "receipt: before the send call is answered", (DELIVERED,), at_once=True),
+    ReceiptPlan("98009", "receipt: a status word nobody knows", (UNKNOWN_WORD,)),
 )
-BY_SUFFIX = {story.suffix: story for story in STORIES}
+BY_SUFFIX = {plan.suffix: plan for plan in RECEIPT_PLANS}
 SUFFIX_LENGTH = 5
 
 
-def plans(message: Accepted, settings: Settings) -> list[tuple[float, Receipt]]:
+def plans(message: Accepted, settings: SimulatorSettings) -> list[tuple[float, Receipt]]:
     """The receipts of one message, each with the seconds until it leaves."""
     chance = Random(f"{settings.seed}/receipt/{message.number}/{message.verificationId}")
-    story = BY_SUFFIX.get(message.mobileNumber[-SUFFIX_LENGTH:]) or _story(settings.receipts, chance)
+    plan = BY_SUFFIX.get(message.mobileNumber[-SUFFIX_LENGTH:]) or _plan_by(settings.receipts, chance)
     delay = settings.receipts.delay_seconds + chance.random() * settings.receipts.spread_seconds
-    first = 0.0 if story.at_once else delay
+    first = 0.0 if plan.at_once else delay
     form = settings.receipts.number_form
-    return [(first + nth * GAP, _receipt(message, word, form, nth * GAP)) for nth, word in enumerate(story.words)]
+    return [(first + nth * GAP, _receipt(message, word, form, nth * GAP)) for nth, word in enumerate(plan.words)]
 
 
-def _story(shares: ReceiptSettings, chance: Random) -> Story:
+def _plan_by(shares: ReceiptSettings, chance: Random) -> ReceiptPlan:
     if chance.random() < shares.lost:
         return BY_SUFFIX["98004"]
     word = chance.choice(FAILURES) if chance.random() < shares.failures else DELIVERED
@@ -68,7 +68,7 @@ def _story(shares: ReceiptSettings, chance: Random) -> Story:
         words.append(word)
     if word is DELIVERED and chance.random() < shares.contradictions:
         words.append(FAILURES[0])
-    return Story("", "by the settings", tuple(words))
+    return ReceiptPlan("", "by the settings", tuple(words))
 
 
 def _receipt(message: Accepted, word: tuple[str, str], number_form: str, later: float) -> Receipt:

@@ -20,7 +20,7 @@ from local.simulator.receipt_plans import plans
 if TYPE_CHECKING:
     from local.simulator.account import Accepted
     from local.simulator.receipt_plans import Receipt
-    from local.simulator.settings import ReceiptSettings, Settings
+    from local.simulator.settings import ReceiptSettings, SimulatorSettings
 
 # At once; more would only queue at the gateway.
 SENDERS = 8
@@ -40,7 +40,7 @@ class ReceiptSender:
         self._counts: Counter[str] = Counter()
         self._http = urllib3.PoolManager(maxsize=SENDERS, retries=False, timeout=TIMEOUT)
 
-    def plan(self, message: Accepted, settings: Settings, now: float) -> None:
+    def plan(self, message: Accepted, settings: SimulatorSettings, now: float) -> None:
         """Schedule the receipts of a message. `now` is in epoch seconds."""
         if not settings.receipts.url:
             return

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.message_central import behaviours
 from bridge.message_central.behaviours import Behaviour, Pause
-from local.http_server import Answer, Drop
+from local.http_server import Drop, HttpAnswer
 
 if TYPE_CHECKING:
-    from local.simulator.account import Accepted, Account
-    from local.simulator.settings import Settings
+    from local.simulator.account import Accepted, VendorAccount
+    from local.simulator.settings import SimulatorSettings
 
 # The verificationId in a 506 when there was no earlier message. Nothing was sent under it.
 MADE_UP_EARLIER_ID = "4711"
@@ -32,7 +32,7 @@ class Call:
         return self.form.get("countryCode", "") + self.form.get("mobileNumber", "")
 
 
-def decide(call: Call, settings: Settings, account: Account, now: float) -> Behaviour:
+def decide(call: Call, settings: SimulatorSettings, account: VendorAccount, now: float) -> Behaviour:
     """How to treat the call: the vendor's rules come first, then text, last digits of the number, and rates."""
     if not call.is_authorized:
         return behaviours.UNAUTHORIZED
@@ -50,7 +50,7 @@ def decide(call: Call, settings: Settings, account: Account, now: float) -> Beha
     return behaviour if behaviour is not behaviours.OK else _by_rate(settings, call.number, earlier)
 
 
-def _broken_rule(form: dict[str, str], settings: Settings) -> Behaviour | None:
+def _broken_rule(form: dict[str, str], settings: SimulatorSettings) -> Behaviour | None:
     if form.get("customerId", settings.customer_id) != settings.customer_id:
         return behaviours.BAD_CUSTOMER
     if not form.get("countryCode", "").isdecimal():
@@ -60,7 +60,7 @@ def _broken_rule(form: dict[str, str], settings: Settings) -> Behaviour | None:
     return None if has_message and not has_half_of_dlt else behaviours.BAD_REQUEST
 
 
-def _by_rate(settings: Settings, number: str, earlier: int) -> Behaviour:
+def _by_rate(settings: SimulatorSettings, number: str, earlier: int) -> Behaviour:
     if not settings.rates:
         return behaviours.OK
     point = Random(f"{settings.seed}/{number}/{earlier}").random()
@@ -71,7 +71,9 @@ def _by_rate(settings: Settings, number: str, earlier: int) -> Behaviour:
     return behaviours.OK
 
 
-def answer(behaviour: Behaviour, message: Accepted | None, earlier_id: str | None, settings: Settings) -> Answer | Drop:
+def answer(
+    behaviour: Behaviour, message: Accepted | None, earlier_id: str | None, settings: SimulatorSettings
+) -> HttpAnswer | Drop:
     """The behaviour as HTTP. `earlier_id` is the verificationId that a 506 carries."""
     after = settings.latency_ms / 1000 + _pause(behaviour, settings)
     if behaviour.drops:
@@ -82,14 +84,16 @@ def answer(behaviour: Behaviour, message: Accepted | None, earlier_id: str | Non
     body = (
         json.dumps(_body(behaviour, message, earlier_id, settings)).encode() if behaviour.raw is None else behaviour.raw
     )
-    return Answer(behaviour.status, body, headers, after, settings.byte_seconds if behaviour.trickles else 0.0)
+    return HttpAnswer(behaviour.status, body, headers, after, settings.byte_seconds if behaviour.trickles else 0.0)
 
 
-def _pause(behaviour: Behaviour, settings: Settings) -> float:
+def _pause(behaviour: Behaviour, settings: SimulatorSettings) -> float:
     return {Pause.NONE: 0.0, Pause.SLOW: settings.slow_seconds, Pause.HANG: settings.hang_seconds}[behaviour.pause]
 
 
-def _body(behaviour: Behaviour, message: Accepted | None, earlier_id: str | None, settings: Settings) -> dict[str, Any]:
+def _body(
+    behaviour: Behaviour, message: Accepted | None, earlier_id: str | None, settings: SimulatorSettings
+) -> dict[str, Any]:
     body: dict[str, Any] = {"message": behaviour.message, "data": None}
     if behaviour.code is not None:
         body["responseCode"] = behaviour.code

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from local.http_server import Answer, Drop, HttpServer, Request, json_answer
+from local.http_server import Drop, HttpAnswer, HttpRequest, HttpServer, json_answer
 from local.simulator import sending, tokens
-from local.simulator.account import Accepted, Account
+from local.simulator.account import Accepted, VendorAccount
 from local.simulator.receipts import ReceiptSender
-from local.simulator.settings import SettingError, Settings, changed
+from local.simulator.settings import SettingError, SimulatorSettings, changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,15 +30,15 @@ class Simulator(HttpServer):
     `vendor.url` is the value for MESSAGE_CENTRAL_URL.
     """
 
-    def __init__(self, settings: Settings | None = None, *, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, settings: SimulatorSettings | None = None, *, port: int = 0, host: str = "127.0.0.1") -> None:
         super().__init__(self._handle, port=port, host=host)
-        self.settings = self._first_settings = settings or Settings()
-        self.account = Account()
-        self._tokens = tokens.Tokens()
+        self.settings = self._first_settings = settings or SimulatorSettings()
+        self.account = VendorAccount()
+        self._tokens = tokens.IssuedTokens()
         self._receipts = ReceiptSender()
         self._outage: threading.Thread | None = None
         self._is_over = threading.Event()
-        self._routes: dict[tuple[str, str], Callable[[Request], Answer | Drop]] = {
+        self._routes: dict[tuple[str, str], Callable[[HttpRequest], HttpAnswer | Drop]] = {
             ("GET", TOKEN_PATH): self._token,
             ("POST", SEND_PATH): self._send,
             ("GET", "/_simulator/accepted"): self._show_accepted,
@@ -67,7 +67,7 @@ class Simulator(HttpServer):
         """Forget the account, the tokens, scheduled receipts and all changes of settings."""
         self.settings = self._first_settings
         self.account.forget()
-        self._tokens = tokens.Tokens()
+        self._tokens = tokens.IssuedTokens()
         self._receipts.forget()
 
     def requests(self) -> dict[str, Any]:
@@ -109,13 +109,13 @@ class Simulator(HttpServer):
             self._receipts.stop()
             super().stop()
 
-    def _handle(self, request: Request) -> Answer | Drop:
+    def _handle(self, request: HttpRequest) -> HttpAnswer | Drop:
         route = self._routes.get((request.method, request.path))
         if route is None:
             return json_answer({"responseCode": 404, "message": "NOT_FOUND", "data": None}, 404)
         return route(request)
 
-    def _token(self, request: Request) -> Answer:
+    def _token(self, request: HttpRequest) -> HttpAnswer:
         self.account.requests["token"] += 1
         parameters = dict(parse_qsl(request.query))
         latency = self.settings.latency_ms / 1000
@@ -126,7 +126,7 @@ class Simulator(HttpServer):
         token = self._tokens.issue(parameters["customerId"], lifetime, time.time())
         return json_answer({"status": 200, "token": token}, after=latency)
 
-    def _send(self, request: Request) -> Answer | Drop:
+    def _send(self, request: HttpRequest) -> HttpAnswer | Drop:
         now = time.time()
         token = request.headers.get("authtoken", "")
         is_authorized = self._tokens.holds(token, now) or token in self.settings.valid_tokens
@@ -141,17 +141,17 @@ class Simulator(HttpServer):
             self._receipts.plan(message, self.settings, now)
         return sending.answer(behaviour, message, earlier_id, self.settings)
 
-    def _show_accepted(self, request: Request) -> Answer:
+    def _show_accepted(self, request: HttpRequest) -> HttpAnswer:
         return json_answer(self.account.accepted_as_json(dict(parse_qsl(request.query))))
 
-    def _change(self, request: Request) -> Answer:
+    def _change(self, request: HttpRequest) -> HttpAnswer:
         try:
             self.settings = changed(self.settings, json.loads(request.body))
         except (SettingError, json.JSONDecodeError) as error:
             return json_answer({"error": str(error)}, 400)
         return json_answer(asdict(self.settings))
 
-    def _begin_outage(self, request: Request) -> Answer:
+    def _begin_outage(self, request: HttpRequest) -> HttpAnswer:
         try:
             seconds = float(json.loads(request.body)["seconds"])
         except (KeyError, TypeError, ValueError):
@@ -159,10 +159,10 @@ class Simulator(HttpServer):
         self.be_down(seconds)
         return json_answer({"status": "down", "seconds": seconds})
 
-    def _expire(self, _: Request) -> Answer:
+    def _expire(self, _: HttpRequest) -> HttpAnswer:
         self.expire_tokens()
         return json_answer({"status": "expired"})
 
-    def _reset(self, _: Request) -> Answer:
+    def _reset(self, _: HttpRequest) -> HttpAnswer:
         self.reset()
         return json_answer({"status": "reset"})

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from bridge.message_central.behaviours import BY_NAME
 
-S = TypeVar("S", "Settings", "ReceiptSettings")
+S = TypeVar("S", "SimulatorSettings", "ReceiptSettings")
 
 
 class SettingError(ValueError):
@@ -38,7 +38,7 @@ class ReceiptSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SimulatorSettings:
     """Everything that can be set. Times are seconds but for `latency_ms`.
 
     `rates` maps names of behaviours to shares of the send calls; they apply to numbers whose last digits ask for
@@ -69,7 +69,7 @@ class Settings:
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
 
 
-def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+def changed(settings: SimulatorSettings, changes: dict[str, Any]) -> SimulatorSettings:
     """The settings with `changes` applied; `receipts` is changed field by field. Raises SettingError."""
     changes = dict(changes)
     if "receipts" in changes:

@@ -8,10 +8,10 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from local.simulator.settings import Settings
+    from local.simulator.settings import SimulatorSettings
 
 
-class Tokens:
+class IssuedTokens:
     """The issued tokens, with the epoch second at which each expires."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Tokens:
         self._expiry = dict.fromkeys(self._expiry, 0.0)
 
 
-def refusal(parameters: dict[str, str], settings: Settings) -> str | None:
+def refusal(parameters: dict[str, str], settings: SimulatorSettings) -> str | None:
     """Why the token call is refused, in the vendor's words; None when it is accepted."""
     if parameters.get("customerId") != settings.customer_id:
         return "customerId is invalid"

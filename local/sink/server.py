@@ -7,10 +7,10 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
-from local.http_server import Answer, Drop, HttpServer, Request, json_answer
+from local.http_server import Drop, HttpAnswer, HttpRequest, HttpServer, json_answer
 from local.sink.encryption import opened
 from local.sink.rules import faults_of, items_of
-from local.sink.state import REFUSALS, Received, SinkSettings, changed
+from local.sink.state import REFUSALS, ReceivedEvents, SinkSettings, changed
 
 
 class Sink(HttpServer):
@@ -19,7 +19,7 @@ class Sink(HttpServer):
     def __init__(self, settings: SinkSettings | None = None, *, port: int = 0, host: str = "127.0.0.1") -> None:
         super().__init__(self._handle, port=port, host=host)
         self.settings = settings or SinkSettings()
-        self.received = Received()
+        self.received = ReceivedEvents()
 
     @property
     def callback_url(self) -> str:
@@ -33,9 +33,9 @@ class Sink(HttpServer):
     def reset(self) -> None:
         """Forget what came and every change of settings."""
         self.settings = SinkSettings(encryption_keys=self.settings.encryption_keys)
-        self.received = Received()
+        self.received = ReceivedEvents()
 
-    def _handle(self, request: Request) -> Answer | Drop:
+    def _handle(self, request: HttpRequest) -> HttpAnswer | Drop:
         match request.method, request.path:
             case "GET", "/_sink/events":
                 return json_answer(self.received.events)
@@ -50,14 +50,14 @@ class Sink(HttpServer):
                 return self._callback(request)
         return json_answer({"status": "fail"}, 404)
 
-    def _change(self, request: Request) -> Answer:
+    def _change(self, request: HttpRequest) -> HttpAnswer:
         try:
             self.change(**json.loads(request.body))
         except (ValueError, TypeError) as error:
             return json_answer({"error": str(error)}, 400)
         return json_answer(asdict(self.settings))
 
-    def _callback(self, request: Request) -> Answer | Drop:
+    def _callback(self, request: HttpRequest) -> HttpAnswer | Drop:
         self.received.calls += 1
         answer = self._next_answer()
         if answer == "drop":
@@ -71,7 +71,7 @@ class Sink(HttpServer):
         after = self.settings.slow_seconds if answer == "slow" else 0.0
         return self._process(items, after, processes_all=answer != "partial")
 
-    def _items(self, request: Request) -> tuple[list[dict[str, Any]], str]:
+    def _items(self, request: HttpRequest) -> tuple[list[dict[str, Any]], str]:
         """The items of a call, or what is wrong with it as a whole."""
         try:
             return items_of(opened(request.headers, request.body, self.settings.encryption_keys))
@@ -88,7 +88,7 @@ class Sink(HttpServer):
         self.settings = replace(settings, times=settings.times - 1)
         return settings.answer
 
-    def _process(self, items: list[dict[str, Any]], after: float, *, processes_all: bool) -> Answer:
+    def _process(self, items: list[dict[str, Any]], after: float, *, processes_all: bool) -> HttpAnswer:
         unprocessed = []
         for place, item in enumerate(items):
             fault = faults_of(item)

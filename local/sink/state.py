@@ -41,7 +41,7 @@ def changed(settings: SinkSettings, changes: dict[str, Any]) -> SinkSettings:
 
 
 @dataclass(slots=True)
-class Received:
+class ReceivedEvents:
     """What came so far. `invalid` holds a reason for each item or call that broke CleverTap's rules."""
 
     calls: int = 0

@@ -15,7 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from local.bridge import ACCOUNT, CREDENTIALS, LIVE, RECEIPTS_PATH, Bridge, Options
 from local.ports import free_port
-from local.simulator import ReceiptSettings, Settings, Simulator
+from local.simulator import ReceiptSettings, Simulator, SimulatorSettings
 from local.sink import Sink
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Run:
 def run() -> Iterator[Run]:
     port = free_port()
     receipts = ReceiptSettings(f"http://127.0.0.1:{port}{RECEIPTS_PATH}", delay_seconds=1, spread_seconds=1)
-    with Simulator(Settings(latency_ms=WATCHABLE_MS, receipts=receipts)) as vendor, Sink() as sink:
+    with Simulator(SimulatorSettings(latency_ms=WATCHABLE_MS, receipts=receipts)) as vendor, Sink() as sink:
         options = Options(
             message_central_url=vendor.url,
             callback_url=f"{sink.url}/sms/generic",

@@ -32,9 +32,9 @@ def test_a_message_is_found_by_its_number_and_tells_its_story(page: Page, run: R
     expect(page.get_by_role("row", name="found-4001")).to_have_count(0)
     assert number_of(4_000) not in page.locator("#widget").inner_text()
     page.get_by_role("button", name="found-4000").click()
-    story = page.get_by_role("listitem")
+    history = page.get_by_role("listitem")
     for place, step in enumerate(("accepted", "claimed by worker", "taken by Message Central", "delivered")):
-        expect(story.nth(place)).to_contain_text(step)
+        expect(history.nth(place)).to_contain_text(step)
 
 
 def test_a_number_that_the_log_does_not_hold_is_told(page: Page):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.aws import Aws
+from local.aws import LocalAws
 from local.simulator.server import Simulator
 from local.sink import Sink
 from local.template import Stack, read_stack
@@ -116,7 +116,7 @@ def build(sam: Sam, directory: Path) -> Path:
 class World:
     """What the functions talk to, on this machine."""
 
-    aws: Aws
+    aws: LocalAws
     vendor: Simulator
     clevertap: Sink
     stack: Stack
@@ -167,7 +167,7 @@ def seen_from_containers(url: str) -> str:
 @pytest.fixture(scope="session")
 def world(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # Containers reach this machine by its address on Docker's network, so all have to listen there, too.
-    with Aws(host="0.0.0.0") as aws, Simulator(host="0.0.0.0") as vendor, Sink(host="0.0.0.0") as clevertap:
+    with LocalAws(host="0.0.0.0") as aws, Simulator(host="0.0.0.0") as vendor, Sink(host="0.0.0.0") as clevertap:
         endpoint = seen_from_containers(aws.url)
         parameters = {"AccountId": ACCOUNT, "MessageCentralUrl": seen_from_containers(vendor.url)}
         stack = read_stack(STACK, parameters, endpoint)

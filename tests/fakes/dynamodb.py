@@ -23,12 +23,12 @@ Key = tuple[str, str]
 
 
 class FakeDynamoDB(Neighbour):
-    """A client. Keeps each item's story, to see afterwards in which order its statuses came."""
+    """A client. Keeps each item's history, to see afterwards in which order its statuses came."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tables: dict[str, dict[Key, Item]] = {name: {} for name in KEYS}
-        self.story: list[tuple[Key, str | None, str]] = []
+        self.history: list[tuple[Key, str | None, str]] = []
         """(key, status before, status after) of every write of the log's, in order."""
         self.unprocessed: deque[int] = deque()
         """How many items, from the end, the next batches leave unwritten."""
@@ -246,7 +246,7 @@ class FakeDynamoDB(Neighbour):
         before = self.tables[table].get(key, {})
         self.tables[table][key] = item
         if table == LOG:
-            self.story.append((key, before.get("status", {}).get("S"), item["status"]["S"]))
+            self.history.append((key, before.get("status", {}).get("S"), item["status"]["S"]))
 
 
 def _demand(old: Item | None, expression: Expression, condition: str | None, returned: str) -> None:

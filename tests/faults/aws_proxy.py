@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from local.http_server import Answer, Drop, HttpServer, Request
+from local.http_server import Drop, HttpAnswer, HttpRequest, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from random import Random
 
-    Forward = Callable[["Call"], Answer]
-    Harm = Callable[["Call", Forward, Random], Answer | Drop]
+    Forward = Callable[["Call"], HttpAnswer]
+    Harm = Callable[["Call", Forward, Random], HttpAnswer | Drop]
 
 THREADS = 80  # more than two workers have connections, so that a call that hangs holds up no other
 
@@ -33,7 +33,7 @@ THREADS = 80  # more than two workers have connections, so that a call that hang
 class Call:
     """One call of a function to AWS: the HTTP request, its operation, and its document."""
 
-    request: Request
+    request: HttpRequest
     operation: str
     document: dict[str, Any]
 
@@ -92,7 +92,7 @@ class AwsProxy:
             with self._lock:
                 self._rules.remove(rule)
 
-    def _handle(self, request: Request) -> Answer | Drop:
+    def _handle(self, request: HttpRequest) -> HttpAnswer | Drop:
         call = _read(request)
         with self._lock:
             self.calls[call.operation] += 1
@@ -106,16 +106,16 @@ class AwsProxy:
             self.delays.append(entry.get("DelaySeconds", 0))
             entry["DelaySeconds"] = min(self.longest_delay, self.delays[-1])
 
-    def _forward(self, call: Call) -> Answer:
+    def _forward(self, call: Call) -> HttpAnswer:
         headers = {name: value for name, value in call.request.headers.items() if name != "content-length"}
         answer = self._http.request(
             call.request.method, self._upstream + call.request.path, headers=headers, body=json.dumps(call.document)
         )
         # Not the checksum: harm may change the body.
-        return Answer(answer.status, answer.data, [("Content-Type", answer.headers["Content-Type"])])
+        return HttpAnswer(answer.status, answer.data, [("Content-Type", answer.headers["Content-Type"])])
 
 
-def _read(request: Request) -> Call:
+def _read(request: HttpRequest) -> Call:
     document = json.loads(request.body)
     operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
     if operation == "PutItem":
@@ -123,23 +123,23 @@ def _read(request: Request) -> Call:
     return Call(request, operation, document)
 
 
-def error(status: int, kind: str) -> Answer:
+def error(status: int, kind: str) -> HttpAnswer:
     """An error as AWS's JSON protocols write it."""
     body = json.dumps({"__type": kind, "message": "done by a test"}).encode()
-    return Answer(status, body, [("Content-Type", "application/x-amz-json-1.0")])
+    return HttpAnswer(status, body, [("Content-Type", "application/x-amz-json-1.0")])
 
 
-def throttle(*_: Any) -> Answer:
+def throttle(*_: Any) -> HttpAnswer:
     """Not done: too many calls."""
     return error(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
 
 
-def refuse(*_: Any) -> Answer:
+def refuse(*_: Any) -> HttpAnswer:
     """Not done: forbidden, for instance by a policy that was changed."""
     return error(400, "AccessDeniedException")
 
 
-def fail(*_: Any) -> Answer:
+def fail(*_: Any) -> HttpAnswer:
     """Not done: an error inside AWS."""
     return error(500, "InternalServerError")
 
@@ -160,18 +160,18 @@ def lose_answer(call: Call, forward: Forward, _: Random) -> Drop:
     return Drop()
 
 
-def answer_late(call: Call, forward: Forward, _: Random) -> Answer:
+def answer_late(call: Call, forward: Forward, _: Random) -> HttpAnswer:
     """Done, and answered just before the caller's time-out."""
     return replace(forward(call), after=1.5)
 
 
-def fail_after(call: Call, forward: Forward, _: Random) -> Answer:
+def fail_after(call: Call, forward: Forward, _: Random) -> HttpAnswer:
     """Done, but the answer is an error inside AWS."""
     forward(call)
     return error(500, "InternalServerError")
 
 
-def leave_unprocessed(call: Call, forward: Forward, random: Random) -> Answer:
+def leave_unprocessed(call: Call, forward: Forward, random: Random) -> HttpAnswer:
     """BatchWriteItem: some of the items are not written, and named in the answer."""
     [(table, items)] = call.document["RequestItems"].items()
     done, left = _split(items, random)
@@ -185,7 +185,7 @@ def leave_unprocessed(call: Call, forward: Forward, random: Random) -> Answer:
     )
 
 
-def fail_entries(call: Call, forward: Forward, random: Random) -> Answer:
+def fail_entries(call: Call, forward: Forward, random: Random) -> HttpAnswer:
     """SendMessageBatch: some of the entries are not queued, and named in the answer, which is a 200."""
     done, left = _split(call.document["Entries"], random)
     document = json.loads(forward(replace(call, document={**call.document, "Entries": done})).body) if done else {}
@@ -193,7 +193,7 @@ def fail_entries(call: Call, forward: Forward, random: Random) -> Answer:
     return replace(error(200, ""), body=json.dumps({**document, "Failed": failed}).encode())
 
 
-def fail_all_entries(call: Call, forward: Forward, _: Random) -> Answer:
+def fail_all_entries(call: Call, forward: Forward, _: Random) -> HttpAnswer:
     """SendMessageBatch: none is queued, and yet the answer is a 200."""
     failed = [{"Id": one["Id"], "SenderFault": False, "Code": "InternalError"} for one in call.document["Entries"]]
     return replace(error(200, ""), body=json.dumps({"Successful": [], "Failed": failed}).encode())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.aws import Aws
+from local.aws import LocalAws
 from tests.faults.gateway import Gateway
 from tests.faults.scoreboard import Scoreboard
 from tests.faults.world import World
@@ -63,7 +63,7 @@ def _quiet_clients():
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory):
-    with Aws(log=tmp_path_factory.mktemp("aws") / "moto.log") as running:
+    with LocalAws(log=tmp_path_factory.mktemp("aws") / "moto.log") as running:
         yield running
 
 
@@ -102,7 +102,9 @@ def world(make_world) -> World:
     return make_world()
 
 
-def _world(worlds: ExitStack, aws: Aws, scoreboard: Scoreboard, logs: Path, random: Random, **options: Any) -> World:
+def _world(
+    worlds: ExitStack, aws: LocalAws, scoreboard: Scoreboard, logs: Path, random: Random, **options: Any
+) -> World:
     world = World(f"w{secrets.token_hex(4)}", aws, Random(random.random()), scoreboard, logs, **options)
     worlds.callback(world.stop)
     return world.start()

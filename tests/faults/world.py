@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from bridge.operations.audit import Audit
-    from local.aws import Aws
+    from local.aws import LocalAws
     from tests.faults.scoreboard import Scoreboard
 
 ACCOUNT = "TEST-ACCOUNT"
@@ -79,7 +79,7 @@ class World:
     def __init__(
         self,
         name: str,
-        aws: Aws,
+        aws: LocalAws,
         random: Random,
         scoreboard: Scoreboard,
         logs: Path,

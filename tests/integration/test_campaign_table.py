@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from bridge.aws import Aws as BridgesAws
+from bridge.aws import Aws
 from bridge.campaigns.control import MOST_ACTIONS, Controls, State
 from bridge.campaigns.daily_cap import DailyCaps
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
-from bridge.campaigns.schedule import Schedule
+from bridge.campaigns.schedule import RateSchedule
 from bridge.campaigns.table import CampaignTable
 from bridge.errors import CapReached
-from local.aws import ACCESS_KEY, SECRET_KEY, Aws
+from local.aws import ACCESS_KEY, SECRET_KEY, LocalAws
 from local.template import REGION, read_stack
 from tests.fakes.values import account
 
@@ -23,7 +23,7 @@ WHOLE = "ACC", WHOLE_ACCOUNT
 
 @pytest.fixture(scope="module")
 def table():
-    with Aws() as aws, pytest.MonkeyPatch.context() as patch:
+    with LocalAws() as aws, pytest.MonkeyPatch.context() as patch:
         stack = read_stack("steer", {"AccountId": "ACC"}, aws.url)
         aws.create(stack, {})
         for name, value in {
@@ -34,7 +34,7 @@ def table():
             "AWS_DEFAULT_REGION": REGION,
         }.items():
             patch.setenv(name, value)
-        yield CampaignTable(stack.tables["CampaignTable"].name, BridgesAws().dynamodb())
+        yield CampaignTable(stack.tables["CampaignTable"].name, Aws().dynamodb())
 
 
 def test_a_campaign_is_steered_and_the_last_actions_are_kept(table):
@@ -51,7 +51,7 @@ def test_a_campaign_is_steered_and_the_last_actions_are_kept(table):
 
 
 def test_a_rate_is_reserved_slot_after_slot(table):
-    schedule = Schedule(table, time.time)
+    schedule = RateSchedule(table, time.time)
     first, second, third = (schedule.reserve("ACC", 20, 10.0, 2.5) for _ in range(3))
 
     assert second.begin == pytest.approx(first.end, abs=0.01)

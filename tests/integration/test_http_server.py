@@ -9,7 +9,7 @@ import time
 import pytest
 import urllib3
 
-from local.http_server import Answer, Drop, HttpServer, json_answer
+from local.http_server import Drop, HttpAnswer, HttpServer, json_answer
 
 http = urllib3.PoolManager(retries=False, timeout=10)
 
@@ -43,7 +43,7 @@ def test_a_request_comes_to_the_handler_as_it_was_sent(threads):
 
 
 def test_a_client_that_asks_first_is_told_to_send_its_body():
-    with HttpServer(lambda request: Answer(200, request.body)) as server, connect(server) as connection:
+    with HttpServer(lambda request: HttpAnswer(200, request.body)) as server, connect(server) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
         assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"body")
@@ -73,7 +73,7 @@ def test_a_stop_cuts_connections_and_waits_for_no_answer(threads):
 
     def slow(_request):
         begun.set()
-        return Answer(200, after=60)
+        return HttpAnswer(200, after=60)
 
     with HttpServer(slow, threads=threads) as server, connect(server) as idle, connect(server) as waiting:
         waiting.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -89,7 +89,7 @@ def test_a_connection_that_comes_while_it_stops_is_cut():
     def busy(_request):
         begun.set()
         go_on.wait(10)
-        return Answer(200)
+        return HttpAnswer(200)
 
     server = HttpServer(busy).start()
     with connect(server) as first:

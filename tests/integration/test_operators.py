@@ -11,7 +11,7 @@ import urllib3
 
 from local.bridge import CREDENTIALS, Bridge, Options
 from local.names import ACCOUNT
-from local.simulator import Settings, Simulator
+from local.simulator import Simulator, SimulatorSettings
 from scripts.operators.cli import main
 
 TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
@@ -21,7 +21,7 @@ http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
 
 @pytest.fixture(scope="module")
 def vendor():
-    with Simulator(Settings()) as running:
+    with Simulator(SimulatorSettings()) as running:
         yield running
 
 

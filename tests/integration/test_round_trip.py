@@ -21,9 +21,9 @@ from bridge.operations.audit import Auditor, Difference
 from bridge.operations.kept_receipts import peek, redrive
 from bridge.sqs import Queue
 from local.bridge import ACCOUNT, CREDENTIALS, Bridge, Options
-from local.http_server import Answer, HttpServer, Request
+from local.http_server import HttpAnswer, HttpRequest, HttpServer
 from local.ports import free_port
-from local.simulator import Settings, Simulator
+from local.simulator import Simulator, SimulatorSettings
 from local.simulator.receipt_plans import plans
 from local.sink import Sink
 from local.template import REGION
@@ -47,11 +47,11 @@ class QuickQueues:
         self.aws_url = ""
         self.delays: list[int] = []
 
-    def _pass_on(self, request: Request) -> Answer:
+    def _pass_on(self, request: HttpRequest) -> HttpAnswer:
         body = self._hurried(request.body) if "SendMessage" in request.headers.get("x-amz-target", "") else request.body
         headers = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
         answer = http.request(request.method, self.aws_url + request.path, body=body, headers=headers)
-        return Answer(answer.status, answer.data, [("Content-Type", answer.headers["Content-Type"])])
+        return HttpAnswer(answer.status, answer.data, [("Content-Type", answer.headers["Content-Type"])])
 
     def _hurried(self, body: bytes) -> bytes:
         document = json.loads(body)
@@ -78,7 +78,7 @@ class World:
     def begin(self) -> None:
         """A new test: nobody remembers the last one."""
         self.runs += 1
-        self.vendor.settings = Settings()
+        self.vendor.settings = SimulatorSettings()
         self.vendor.account.forget()  # but not the tokens: the functions would have to wait before they ask for others
         self.vendor._receipts.forget()
         self.clevertap.reset()

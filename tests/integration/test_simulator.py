@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from bridge.message_central.behaviours import BEHAVIOURS
-from local.http_server import HttpServer, Request, json_answer
+from local.http_server import HttpRequest, HttpServer, json_answer
 from local.simulator import Simulator
 from local.simulator.guide import guide, suffixes
 from local.simulator.settings import SettingError
@@ -33,7 +33,7 @@ def vendor():
 @pytest.fixture
 def sink():
     """Takes receipts, and keeps the requests."""
-    requests: list[Request] = []
+    requests: list[HttpRequest] = []
 
     def take(request):
         requests.append(request)

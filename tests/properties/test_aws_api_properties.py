@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bridge.aws_api.connections import Connections
 from bridge.aws_api.service import JsonService
-from bridge.aws_api.signing import Credentials, Signer
+from bridge.aws_api.signing import AwsCredentials, Signer
 from bridge.dynamodb import DynamoDB
 from bridge.errors import AwsError, AwsSilent
 from tests.fakes.connections import FakeConnections
@@ -159,7 +159,7 @@ def test_what_comes_after_an_answer_is_no_answer_to_the_next_request():
 def test_no_answer_brings_an_error_of_another_kind(status: int, content: bytes):
     connections: Any = FakeConnections(status, content)
     signer = Signer("https://x", "dynamodb", "ap-south-1", "-", lambda: 0.0)
-    client = DynamoDB(JsonService("DynamoDB", signer, lambda: Credentials("id", "secret", None), connections))
+    client = DynamoDB(JsonService("DynamoDB", signer, lambda: AwsCredentials("id", "secret", None), connections))
 
     with suppress(AwsError):
         assert isinstance(client.put_item(TableName="SmsLog", Item=ITEM), dict)

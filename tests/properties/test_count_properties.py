@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.invocation import Invocation
-from bridge.log.change import Change
+from bridge.log.change import RowChange
 from bridge.message import Status
 from bridge.operations.audit import Auditor
 from bridge.telemetry import InvocationMetrics
@@ -85,7 +85,7 @@ def _deliver(fakes: Fakes, shard: str, records: list[dict[str, Any]], fault: Any
         fakes.dynamodb.around = die
     elif fault:
         fakes.dynamodb.fail("update_item", None, fault)
-    changes = [Change.from_record(one["dynamodb"]) for one in records]
+    changes = [RowChange.from_record(one["dynamodb"]) for one in records]
     try:
         fakes.app().count.count(shard, changes, Invocation("id", fakes.clock.deadline(59), InvocationMetrics()))
     except Crash:

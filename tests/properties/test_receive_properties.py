@@ -83,4 +83,4 @@ def test_whatever_fails_a_receipt_is_written_or_parked_or_asked_for_again(data: 
         harness.retry_parked()
 
     assert harness.dynamodb.statuses() == ["delivered"] * len(statuses)
-    assert len(harness.dynamodb.story) == 2 * len(statuses)
+    assert len(harness.dynamodb.history) == 2 * len(statuses)

@@ -294,10 +294,10 @@ class BridgeMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_status_goes_back(self) -> None:
-        story = self.bridge.dynamodb.story
-        for key, before, after in story[self.moved :]:
+        history = self.bridge.dynamodb.history
+        for key, before, after in history[self.moved :]:
             assert after in MAY_FOLLOW[before], f"{key[1]}: {before} -> {after}"
-        self.moved = len(story)
+        self.moved = len(history)
 
     @invariant()
     def nothing_accepted_is_lost(self) -> None:

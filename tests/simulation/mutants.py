@@ -12,7 +12,7 @@ from bridge.breaker import Breaker, Mode
 from bridge.campaigns import counting, shared_breaker
 from bridge.campaigns.control import State
 from bridge.campaigns.daily_cap import DailyCaps, Grant
-from bridge.campaigns.schedule import Schedule, Slot
+from bridge.campaigns.schedule import RateSchedule, Slot
 from bridge.leftovers import Leftovers
 from bridge.log.log import Log
 from bridge.message import Status
@@ -121,10 +121,10 @@ def people_are_not_heard() -> Iterator[None]:
 def rates_are_not_kept() -> Iterator[None]:
     """Each worker has the whole rate at once."""
 
-    def reserve(self: Schedule, _account: str, parts: int, _rate: float, _near: float) -> Slot:
+    def reserve(self: RateSchedule, _account: str, parts: int, _rate: float, _near: float) -> Slot:
         return Slot(self._clock() - 1, self._clock(), parts)
 
-    with patch.object(Schedule, "reserve", reserve):
+    with patch.object(RateSchedule, "reserve", reserve):
         yield
 
 

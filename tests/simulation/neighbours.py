@@ -100,7 +100,7 @@ class Tables(FakeDynamoDB):
         super()._write(table, item)
         if table == LOG:
             self._world.stream.write(_key(table, item), before, item)
-            key, before, after = self.story.pop()
+            key, before, after = self.history.pop()
             self._world.ledger.note_row(key, before, after, item)
 
 

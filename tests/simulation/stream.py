@@ -16,7 +16,7 @@ from zlib import crc32
 from bridge import count
 from bridge.app import App
 from bridge.invocation import Invocation
-from bridge.log.change import Change
+from bridge.log.change import RowChange
 from bridge.telemetry import InvocationMetrics
 from bridge.times import Deadline
 from tests.fakes.aws import FakeAws
@@ -39,7 +39,7 @@ class Stream:
     def __init__(self, world: World) -> None:
         self._world = world
         self._rng = random.Random(f"stream {world.seed}")
-        self._shards: dict[str, list[tuple[float, Change]]] = defaultdict(list)
+        self._shards: dict[str, list[tuple[float, RowChange]]] = defaultdict(list)
         self._places = 0
 
     def write(self, key: tuple[str, str], before: Any, after: Any) -> None:
@@ -49,7 +49,7 @@ class Stream:
         self._places += 1
         now = self._world.runtime.now
         shard = f"shardId-{int(now // SHARD_SECONDS):020}-{crc32(key[0].encode()) % PARTITIONS:08x}"
-        self._shards[shard].append((now, Change(str(self._places), before or {}, after)))
+        self._shards[shard].append((now, RowChange(str(self._places), before or {}, after)))
 
     def count(self) -> list[Difference]:
         """Have all of it counted; what then differs from the log."""
@@ -73,7 +73,7 @@ class Stream:
             if failed is None:
                 reached = max(reached, start + len(batch))
 
-    def _invoke(self, shard: str, batch: list[tuple[float, Change]], dynamodb: FakeDynamoDB) -> str | None:
+    def _invoke(self, shard: str, batch: list[tuple[float, RowChange]], dynamodb: FakeDynamoDB) -> str | None:
         """One invocation of a new reader; in one of five cases it dies, or its update fails, answered or not."""
         fate = self._rng.choice((None,) * 16 + (UNREACHED, LOST_AFTER, THROTTLED, Crash))
         if fate is Crash:

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 from bridge.aws_api import botocore_settings, environment
-from bridge.aws_api.signing import Credentials
+from bridge.aws_api.signing import AwsCredentials
 from bridge.errors import AwsUnreached
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], 
 
 def test_on_lambda_botocore_is_not_imported(no_botocore):
     assert environment.region() == "eu-west-1"
-    assert environment.credentials()() == Credentials("none", "none", None)
+    assert environment.credentials()() == AwsCredentials("none", "none", None)
     assert environment.endpoint("sqs", "eu-west-1") == "https://sqs.eu-west-1.amazonaws.com"
 
 
@@ -109,14 +109,14 @@ def test_credentials_are_botocores(monkeypatch: pytest.MonkeyPatch, environ: dic
 
     known = session.get_credentials().get_frozen_credentials()
 
-    assert environment.credentials()() == Credentials(known.access_key, known.secret_key, known.token)
+    assert environment.credentials()() == AwsCredentials(known.access_key, known.secret_key, known.token)
 
 
 def test_a_profiles_region_and_credentials_are_found(profile):
     profile("[default]\nregion = ap-south-1\naws_access_key_id = AK\naws_secret_access_key = SK\n")
 
     assert environment.region() == "ap-south-1"
-    assert environment.credentials()() == Credentials("AK", "SK", None)
+    assert environment.credentials()() == AwsCredentials("AK", "SK", None)
 
 
 def test_without_any_the_call_is_surely_not_made(profile):

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from bridge.aws_api.service import JsonService
-from bridge.aws_api.signing import Credentials, Signer
+from bridge.aws_api.signing import AwsCredentials, Signer
 from bridge.aws_clients import SecretsManager, Sqs
 from bridge.dynamodb import DynamoDB
 from bridge.errors import AwsRefused, AwsSilent, AwsUnreached
@@ -78,7 +78,7 @@ def ours(service: str, connections: FakeConnections, token: str | None = None) -
     url = f"https://{service}.{REGION}.amazonaws.com"
     signer = Signer(url, service, REGION, f"application/x-amz-json-{known.version}", lambda: 1_700_000_000.0)
     made: Any = connections
-    return known.client(JsonService(known.target, signer, lambda: Credentials("id", "secret", token), made))
+    return known.client(JsonService(known.target, signer, lambda: AwsCredentials("id", "secret", token), made))
 
 
 def theirs(service: str, connections: FakeConnections, token: str | None = None) -> Any:
@@ -236,7 +236,9 @@ def test_credentials_are_those_of_the_moment():
     numbers = iter("12")
     connections: Any = FakeConnections()
     signer = Signer("https://x", "dynamodb", REGION, "-", lambda: 0.0)
-    service = JsonService("DynamoDB", signer, lambda: Credentials(f"id-{next(numbers)}", "secret", None), connections)
+    service = JsonService(
+        "DynamoDB", signer, lambda: AwsCredentials(f"id-{next(numbers)}", "secret", None), connections
+    )
 
     service.call("PutItem", {})
     service.call("PutItem", {})

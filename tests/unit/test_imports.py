@@ -108,7 +108,7 @@ def cost_ms(module: str, known: set[str]) -> float:
 PAYLOADS = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
-from bridge.log.change import Change
+from bridge.log.change import RowChange
 from bridge.transport import Response
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, secret
@@ -125,7 +125,7 @@ def told(what):
 
 def report(encryption):
     new = row(1, "delivered", final_at="2023-11-14T22:13:21.500Z", encryption=encryption).to_item()
-    reporter.report([Change("1", {}, new)], Invocation("id", fakes.clock.deadline(60), InvocationMetrics()))
+    reporter.report([RowChange("1", {}, new)], Invocation("id", fakes.clock.deadline(60), InvocationMetrics()))
 
 handlers, fakes = Handlers(), Fakes()
 for one in (handlers, fakes):

@@ -189,7 +189,7 @@ def test_the_same_receipts_in_one_call_change_the_log_once(harness: ReceiptHarne
     for _ in rounds(harness.parked):
         assert harness.retry_parked() == []
 
-    assert [after for _, _, after in harness.dynamodb.story] == ["sent", "delivered"]
+    assert [after for _, _, after in harness.dynamodb.history] == ["sent", "delivered"]
     assert harness.counts["ReceiptsDelivered"] == 1
 
 
@@ -200,7 +200,7 @@ def test_contradictions_in_one_call_leave_one_of_them(harness: ReceiptHarness):
     for _ in rounds(harness.parked):
         harness.retry_parked()
 
-    assert len(harness.dynamodb.story) == 2
+    assert len(harness.dynamodb.history) == 2
 
 
 # ── early ────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""People look up messages: by any form of a number, one with its story."""
+"""People look up messages: by any form of a number, one with its history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.operations.messages import Step, masked, recipient_of, story
+from bridge.operations.messages import HistoryEntry, history, masked, recipient_of
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, message_id, number, text
 
@@ -57,7 +57,7 @@ def test_a_masked_number_does_not_tell_whose_it_is(number_: str, shown: str):
     assert masked(number_) == shown
 
 
-STORIES: list[tuple[dict[str, Any], list[str]]] = [
+HISTORIES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"status": "delivered", "sent_at": at(3), "final_at": at(9), "verification_id": "v1", "reason": "DELIVRD"},
         ["accepted", "claimed by worker w/1", "taken by Message Central as v1", "delivered DELIVRD, CleverTap is told"],
@@ -80,11 +80,11 @@ STORIES: list[tuple[dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "steps"), STORIES)
+@pytest.mark.parametrize(("fields", "steps"), HISTORIES)
 def test_a_message_tells_its_story(fields: dict[str, Any], steps: list[str]):
     common: dict[str, Any] = {"accepted_at": at(0), "claimed_at": at(2), "claimed_by": "w/1", "verification_id": None}
 
-    found = story(row(1, **common | fields))
+    found = history(row(1, **common | fields))
 
     assert [step.what for step in found] == steps
-    assert found[0] == Step(at(0), steps[0])
+    assert found[0] == HistoryEntry(at(0), steps[0])

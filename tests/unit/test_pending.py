@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.pending import DELAYED_REPORTS, PARKED_RECEIPTS, Pending, Schedule
+from bridge.pending import DELAYED_REPORTS, PARKED_RECEIPTS, Pending, RetrySchedule
 from bridge.sqs import MAX_BYTES
 from tests.fakes.values import ACCOUNT_ID, START
 
@@ -36,12 +36,12 @@ def test_a_malformed_body_is_refused(body: str):
         (DELAYED_REPORTS, [600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 76_800, 86_400]),
     ],
 )
-def test_each_kind_has_its_schedule(schedule: Schedule, waits: list[int]):
+def test_each_kind_has_its_schedule(schedule: RetrySchedule, waits: list[int]):
     assert [schedule.wait(attempts) for attempts in range(1, 10)] == waits
 
 
 @pytest.mark.parametrize("schedule", [PARKED_RECEIPTS, DELAYED_REPORTS])
-def test_the_last_attempt_is_made_a_day_after_the_first(schedule: Schedule):
+def test_the_last_attempt_is_made_a_day_after_the_first(schedule: RetrySchedule):
     pending = Pending.new(ACCOUNT_ID, [ITEM], START)
 
     while not pending.over(pending.due, schedule):

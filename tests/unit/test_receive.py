@@ -223,7 +223,7 @@ def test_while_the_log_does_not_answer_receipts_wait(harness: ReceiptHarness, op
     harness.retry_parked()
 
     assert harness.status() == "delivered"
-    assert len(harness.dynamodb.story) == 2
+    assert len(harness.dynamodb.history) == 2
 
 
 def test_a_log_that_refuses_is_logged_once_a_call_and_counted(harness: ReceiptHarness, capsys: Any):

@@ -1,13 +1,17 @@
-"""What stands around the code: GitHub's workflow and Dependabot know what is here."""
+"""What stands around the code: GitHub's workflow and Dependabot know what is here, and no two classes have one name."""
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests import documents
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,3 +75,17 @@ def test_a_deployment_has_no_keys_is_tried_and_is_taken_back_when_that_fails():
         "make",
     ]
     assert job["steps"][-1]["if"] == "failure() && steps.deploy.outcome == 'success'"
+
+
+# Names
+
+
+def test_no_two_classes_have_one_name():
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in documents.tracked("functions", "local", "scripts"):
+        if path.suffix == ".py":
+            for node in ast.walk(ast.parse(documents.text_of(path))):
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(places) > 100, "the classes were not found"
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

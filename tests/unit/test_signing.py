@@ -12,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-from bridge.aws_api.signing import Credentials, Signer
+from bridge.aws_api.signing import AwsCredentials, Signer
 
 TARGET = "DynamoDB_20120810.PutItem"
 SERVICES = [
@@ -45,7 +45,7 @@ def test_hundreds_of_requests_are_signed_as_botocore_signs_them(
     for number in range(300):
         now[0] += chance.choice([0, 1, 3_600, DAY])
         key = chance.randrange(4)
-        credentials = Credentials(f"AK{key}", f"secret/{key}+", chance.choice([None, "tok/en+=="]))
+        credentials = AwsCredentials(f"AK{key}", f"secret/{key}+", chance.choice([None, "tok/en+=="]))
         body = f'{{"n": {number}, "text": "é{"x" * chance.randrange(2_000)}"}}'.encode()
 
         ours = signer.headers(credentials, TARGET, body)
@@ -60,7 +60,7 @@ def test_the_days_key_is_not_used_for_other_credentials_or_on_the_next_day():
     signer = Signer("https://x", "sqs", "eu-west-1", "-", lambda: now[0])
 
     def signature(secret: str) -> str:
-        headers = signer.headers(Credentials("AK", secret, None), TARGET, b"{}")
+        headers = signer.headers(AwsCredentials("AK", secret, None), TARGET, b"{}")
         return headers["Authorization"].rpartition("=")[2]
 
     first, other = signature("one"), signature("two")

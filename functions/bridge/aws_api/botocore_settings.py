@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.regions import EndpointResolver
 from botocore.session import get_session
 
-from bridge.aws_api.signing import Credentials
+from bridge.aws_api.signing import AwsCredentials
 from bridge.errors import AwsUnreached
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def endpoint(service: str, in_region: str) -> str:
     return f"https://{found['hostname']}"
 
 
-def credentials() -> Callable[[], Credentials]:
+def credentials() -> Callable[[], AwsCredentials]:
     """What gives the credentials of the moment; botocore renews them in time, and never gives halves of two.
 
     It may raise:
@@ -54,7 +54,7 @@ def credentials() -> Callable[[], Credentials]:
     """
     session = _session()
 
-    def current() -> Credentials:
+    def current() -> AwsCredentials:
         try:
             found = session.get_credentials()  # the session keeps them
             if found is None:
@@ -62,6 +62,6 @@ def credentials() -> Callable[[], Credentials]:
             frozen = found.get_frozen_credentials()
         except BotoCoreError as error:
             raise AwsUnreached(type(error).__name__) from None
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     return current

@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from bridge.aws_api.signing import Credentials
+from bridge.aws_api.signing import AwsCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def endpoint(service: str, in_region: str) -> str:
     return botocore_settings.endpoint(service, in_region)
 
 
-def credentials() -> Callable[[], Credentials]:
+def credentials() -> Callable[[], AwsCredentials]:
     """What gives the credentials of the moment.
 
     It may raise:
@@ -56,7 +56,7 @@ def credentials() -> Callable[[], Credentials]:
     access_key, secret_key = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     if access_key and secret_key and not os.environ.get("AWS_CREDENTIAL_EXPIRATION"):
         token = os.environ.get("AWS_SECURITY_TOKEN") or os.environ.get("AWS_SESSION_TOKEN") or None
-        found = Credentials(access_key, secret_key, token)
+        found = AwsCredentials(access_key, secret_key, token)
         return lambda: found
     from bridge.aws_api import botocore_settings
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from bridge.aws_api.signing import Credentials
+    from bridge.aws_api.signing import AwsCredentials
 
 # Made once; without the search for circles, which our requests have none of.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -33,7 +33,7 @@ class JsonService:
     """One of AWS's services, for many threads. Nothing is tried twice."""
 
     def __init__(
-        self, target: str, signer: Signer, credentials: Callable[[], Credentials], connections: Connections
+        self, target: str, signer: Signer, credentials: Callable[[], AwsCredentials], connections: Connections
     ) -> None:
         """`target` is the service's name in the header `X-Amz-Target`."""
         self._target = target

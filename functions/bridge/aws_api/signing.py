@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Credentials(NamedTuple):
+class AwsCredentials(NamedTuple):
     """Who signs. Those that last for some hours only have a token."""
 
     access_key: str
@@ -39,7 +39,7 @@ class Signer:
         self._clock = clock
         self._kept: tuple[str, str, bytes] = ("", "", b"")  # day, secret, key
 
-    def headers(self, credentials: Credentials, target: str, body: bytes) -> dict[str, str]:
+    def headers(self, credentials: AwsCredentials, target: str, body: bytes) -> dict[str, str]:
         """The headers of a call of the operation `target`, signed with credentials that do not change meanwhile."""
         moment = strftime("%Y%m%dT%H%M%SZ", gmtime(self._clock()))
         headers = {"Content-Type": self._content_type, "Host": self._host, "X-Amz-Date": moment}

@@ -43,7 +43,7 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CounterStep:
     """What one change of the log does to one campaign: by how much it moves each counter.
 
     `place` is its sequence number; `accepted_at` when the message was accepted, if the change says so.
@@ -63,7 +63,7 @@ class Counters:
         self._retention = retention_days * _DAY
         self._clock = clock
 
-    def add(self, key: Key, shard: str, steps: Sequence[Step]) -> int:
+    def add(self, key: Key, shard: str, steps: Sequence[CounterStep]) -> int:
         """Count steps of one shard, given in its order; how many of them had not been counted before.
 
         Raises:
@@ -160,7 +160,7 @@ def padded(place: str) -> str:
     return place.zfill(_DIGITS)
 
 
-def _counted(shard: str, steps: Sequence[Step], now: float) -> _Update:
+def _counted(shard: str, steps: Sequence[CounterStep], now: float) -> _Update:
     """The update that counts steps, unless the first of them was counted before."""
     update = _Update()
     update.add(_totals(steps))
@@ -173,7 +173,7 @@ def _counted(shard: str, steps: Sequence[Step], now: float) -> _Update:
     return update
 
 
-def _totals(steps: Iterable[Step]) -> Counter[str]:
+def _totals(steps: Iterable[CounterStep]) -> Counter[str]:
     totals: Counter[str] = Counter()
     for step in steps:
         for name, count in step.counts.items():

@@ -41,8 +41,8 @@ class Slot:
         return cls(begin, begin + parts / rate, parts)
 
 
-class Schedule:
-    """The schedules of all accounts."""
+class RateSchedule:
+    """The schedules of all accounts, each for its rate."""
 
     def __init__(self, table: CampaignTable, clock: Callable[[], float]) -> None:
         """`clock` gives epoch seconds."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """A row before and after a write. `place` is the change's sequence number in the stream.
 
     The images are in DynamoDB's typed JSON; empty where there was, or is, no row.
@@ -21,7 +21,7 @@ class Change:
     new: Mapping[str, Any]
 
     @classmethod
-    def from_record(cls, image: Mapping[str, Any]) -> Change:
+    def from_record(cls, image: Mapping[str, Any]) -> RowChange:
         """What a record of the stream holds under `dynamodb`.
 
         Raises:

@@ -21,7 +21,7 @@ from bridge.errors import AlreadyClaimed, AwsError, LogUnavailable
 from bridge.log.conditions import abandoned, claimable, recordable, reopenable, unchanged
 from bridge.log.row import ATTRIBUTES, Claim, Row
 from bridge.log.rows import Rows
-from bridge.log.table import BATCH, Table
+from bridge.log.table import BATCH, LogTable
 from bridge.log.transitions import FOLLOWS
 from bridge.message import Status
 from bridge.retry import THROTTLED, tries
@@ -70,7 +70,7 @@ class Log:
         sleep: Callable[[float], None],
     ) -> None:
         """`clock` gives epoch seconds."""
-        self._table = Table(table, client, sleep)
+        self._table = LogTable(table, client, sleep)
         self._clock = clock
         self._sleep = sleep
         self._store_text = store_text

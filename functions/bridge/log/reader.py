@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.log.conditions import unchanged
-from bridge.log.table import Table
+from bridge.log.table import LogTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ class Reader:
     """Reads rows of one account, and forgets them. Nothing is tried again: who asks can ask once more."""
 
     def __init__(self, table: str, client: DynamoDB, sleep: Callable[[float], None]) -> None:
-        self._table = Table(table, client, sleep)
+        self._table = LogTable(table, client, sleep)
 
     def rows_to(self, recipient: str, account: str) -> list[Row]:
         """All messages to a recipient, those that were accepted last first.

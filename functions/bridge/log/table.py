@@ -22,7 +22,7 @@ _CONDITION_FAILED = "ConditionalCheckFailedException"
 _PAUSES = (0.05, 0.2)  # seconds before a row is put once more
 
 
-class Table:
+class LogTable:
     """One table of rows. Every call here is safe to repeat."""
 
     def __init__(self, name: str, client: DynamoDB, sleep: Callable[[float], None]) -> None:

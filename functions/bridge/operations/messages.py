@@ -23,8 +23,8 @@ _SHOWN = 8  # digits of a masked number that stand
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What happened to a message at some time (`times.iso`)."""
+class HistoryEntry:
+    """One thing that happened to a message; `at` as `times.iso` writes it."""
 
     at: str
     what: str
@@ -77,22 +77,22 @@ def masked(number: str) -> str:
     return number[:5] + "*" * (len(number) - _SHOWN) + number[-3:] if shown else "*" * len(number)
 
 
-def story(row: Row) -> list[Step]:
+def history(row: Row) -> list[HistoryEntry]:
     """What happened to a message, as far as its row says, in order."""
-    return sorted(_steps(row), key=lambda step: step.at)
+    return sorted(_entries(row), key=lambda entry: entry.at)
 
 
-def _steps(row: Row) -> Iterator[Step]:
-    yield Step(row.accepted_at, f"sent again by {row.resent_by}" if row.resent_at else "accepted")
+def _entries(row: Row) -> Iterator[HistoryEntry]:
+    yield HistoryEntry(row.accepted_at, f"sent again by {row.resent_by}" if row.resent_at else "accepted")
     if row.claimed_at:
         attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
-        yield Step(row.claimed_at, f"claimed by worker {row.claimed_by}{attempt}")
+        yield HistoryEntry(row.claimed_at, f"claimed by worker {row.claimed_by}{attempt}")
     if row.sent_at:
-        yield Step(row.sent_at, f"taken by Message Central as {row.verification_id}")
+        yield HistoryEntry(row.sent_at, f"taken by Message Central as {row.verification_id}")
     if row.final_at:
-        yield Step(row.final_at, _end(row))
+        yield HistoryEntry(row.final_at, _end(row))
     elif row.status in (Status.RETRYING, Status.UNKNOWN) and row.claimed_at:
-        yield Step(row.claimed_at, ": ".join(filter(None, (row.status, row.reason))))
+        yield HistoryEntry(row.claimed_at, ": ".join(filter(None, (row.status, row.reason))))
 
 
 def _end(row: Row) -> str:

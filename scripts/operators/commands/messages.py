@@ -10,7 +10,7 @@ import typer
 
 from bridge.message import Status
 from bridge.operations.export import write_csv, write_lines
-from bridge.operations.messages import masked, story
+from bridge.operations.messages import history, masked
 from scripts.operators.errors import CommandError, UsageError
 from scripts.operators.output import fields, table
 from scripts.operators.session import campaign_id, session_of
@@ -117,7 +117,7 @@ def _one(row: Row) -> str:
     """One message, with what happened to it."""
     hidden = {"recipient", "expiresAt", "acceptedAt", "claimedAt", "sentAt", "finalAt", "resentAt"}
     pairs = [("to", masked(row.recipient)), *((k, v) for k, v in row.to_document().items() if k not in hidden)]
-    return f"{fields(pairs)}\n\n{table(('when', 'what'), [(step.at, step.what) for step in story(row)])}"
+    return f"{fields(pairs)}\n\n{table(('when', 'what'), [(entry.at, entry.what) for entry in history(row)])}"
 
 
 def _counts(preview: Preview) -> dict[str, Any]:

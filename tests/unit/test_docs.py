@@ -101,6 +101,29 @@ def test_a_document_begins_with_its_title_and_has_no_heading_twice(path: Path):
     assert headings[0].startswith("# ")
 
 
+@by_name
+def test_a_heading_and_a_table_stand_between_blank_lines(path: Path):
+    """Else a heading is not one on every page that shows it, and a row is taken out of its table."""
+    lines = [line for _, line in documents.prose(documents.text_of(path))]
+    broken = []
+    for before, line, after in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
+        if re.match("#+ ", line) and (before or after):
+            broken.append(line)
+        if line.startswith("|") and not before and not re.fullmatch(r"[|: -]+", after):
+            broken.append(line)
+    assert broken == []
+
+
+@by_name
+def test_no_table_has_two_rows_for_one_thing(path: Path):
+    tables = "\n".join(line for _, line in documents.prose(documents.text_of(path))).split("\n\n")
+    twice = set()
+    for table in tables:
+        names = re.findall(r"^\| (?:[A-Z]+ \| )?(`[^|]+`) \|", table, re.MULTILINE)
+        twice |= {name for name in names if names.count(name) > 1}
+    assert twice == set()
+
+
 # They describe what there is
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bridge.accept import Acceptor
     from bridge.account import Account
     from bridge.allowance import Allowance
+    from bridge.authentication import Authenticator
     from bridge.aws_clients import Sqs
     from bridge.campaigns.control import Controls
     from bridge.campaigns.counters import Campaigns
@@ -89,14 +90,21 @@ class App:
     def accept(self) -> Acceptor:
         """Of POST /sms."""
         from bridge.accept import Acceptor
+        from bridge.accept_log import AcceptLog
         from bridge.breaker import SINGLE_FAILURES
         from bridge.clevertap.encryption import Opener
         from bridge.forbid import Forbidder
 
         engine = self._engine(1, SINGLE_FAILURES)
-        opener = Opener(self.secrets.reload, _decrypt)
-        forbidder, counters = Forbidder(engine.log), self._counters()
-        return Acceptor(engine, forbidder, self._chunk_queue(), opener, counters, clock=self._clock)
+        queue = self._chunk_queue()
+        return Acceptor(
+            engine,
+            queue=queue,
+            forbidder=Forbidder(engine.log),
+            accept_log=AcceptLog(engine.log, self._counters(), queue, self._clock),
+            opener=Opener(self.secrets.reload, _decrypt),
+            clock=self._clock,
+        )
 
     @cached_property
     def dispatch(self) -> Dispatcher:
@@ -117,7 +125,16 @@ class App:
         parked, kept = map(self._queue, (self._settings.receipt_queue_url, self._settings.unrecognised_queue_url))
         without_number, log = self._settings.receipts_without_number, self._log()
         replies = Replies(log, self._queue(self._settings.report_queue_url), self._clock)
-        return Receiver(self.secrets, log, parked, kept, replies, without_number=without_number, clock=self._clock)
+        return Receiver(
+            self.secrets,
+            log,
+            authenticator=self.authenticator,
+            parked=parked,
+            kept=kept,
+            replies=replies,
+            without_number=without_number,
+            clock=self._clock,
+        )
 
     @cached_property
     def report(self) -> Reporter:
@@ -192,6 +209,13 @@ class App:
     def secrets(self) -> Secrets:
         """The accounts of this stack."""
         return Secrets(self._settings.stack, self._aws.secrets_manager(), self._clock)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        """Who may call."""
+        from bridge.authentication import Authenticator
+
+        return Authenticator(self.secrets, self._clock)
 
     @cached_property
     def _dynamodb(self) -> DynamoDB:

@@ -1,14 +1,7 @@
-"""Works off messages over threads, one or a thousand: to the vendor, their outcomes into the log, the rest into the
-leftovers of their chunks.
+"""Works off messages over threads, one or a thousand. The threads send; the thread that waits for them collects what
+comes of it, and has it finished (`finish.py`).
 
-A worker's time has four parts, by deadlines counted back from its end:
-
-    begin ───────────────▶ beginning ──12 s──▶ sending ──────▶ recording ──▶ deadline
-    messages begin         no more begins;     all calls        outcomes      leftovers go
-                           calls run out       have ended       are written   back to the queue
-
-Of a worker with little time each part is a share. Whoever dies in between leaves as many messages in doubt as it has
-threads, and one batch of outcomes: sending waits for a table that is slower than the vendor.
+A worker that dies leaves in doubt as many messages as it has threads, and one batch of outcomes.
 """
 
 from __future__ import annotations
@@ -25,12 +18,14 @@ from bridge.breaker import Mode
 from bridge.campaigns.control import State
 from bridge.chunk import Lane
 from bridge.deal import Deal, Guard, Job, Line
+from bridge.finish import Finisher
 from bridge.leftovers import fault_of
-from bridge.message import Cause, Status
+from bridge.message import Cause
 from bridge.send import STOPPED, Attempt, Ending, SendResult
 from bridge.steering import keys_of
 from bridge.telemetry import logger
 from bridge.times import Deadline
+from bridge.worker_time import WorkerTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,25 +36,10 @@ if TYPE_CHECKING:
     from bridge.engine import Engine
     from bridge.invocation import Invocation
     from bridge.leftovers import Leftovers
-    from bridge.log.row import Claim, Row
     from bridge.message import Message, Outcome
-
-BATCH = 25  # outcomes in one write, DynamoDB's limit
 
 LOOK_SECONDS = 2.0
 """How often a worker that sends looks whether somebody has paused or stopped what it sends."""
-
-CLOSING_SECONDS = 15.0
-"""A worker's last seconds: to write outcomes and give back the rest, even when DynamoDB and SQS are slow."""
-
-BEGIN_SECONDS = 12.0
-"""What a message may take once it is begun: its claim, and the vendor's 10 s."""
-
-SHARE = 0.26
-"""The most that either takes of a worker's time. Of accept's 13.5 s it leaves the vendor 10, and 3.5 for the queue."""
-
-FLUSH_SECONDS = 0.5
-"""Outcomes wait no longer than this for a full batch."""
 
 _FOR_THE_LOG = ""  # the line of what is not sent, beside those of the accounts
 
@@ -75,27 +55,19 @@ class Batch:
         self._waited_for = waited_for
         self._engine = engine
         self._invocation = invocation
-        self._metrics = invocation.metrics
-        deadline = invocation.deadline
-        share = deadline.remaining() * SHARE
-        closing = min(CLOSING_SECONDS, share)
-        self.sending = deadline.before(closing)
+        self._time = WorkerTime(invocation.deadline)
+        self._finisher = Finisher(engine, invocation.metrics, self._time, waited_for=waited_for)
+        self.sending = self._time.sending
         """By when all calls to the vendor have ended."""
-        self._beginning = self.sending.before(min(BEGIN_SECONDS, share))
-        self._closing = closing
+        self.results = self._finisher.results
+        """Of all messages, in the order in which they ended."""
         self._lines: dict[str, list[Job]] = defaultdict(list)
         self._unfinished: dict[Job, None] = {}
-        self._unrecorded = threading.BoundedSemaphore(engine.concurrency + BATCH)
         self._ended: SimpleQueue[tuple[Job, SendResult | BaseException] | None] = SimpleQueue()
-        self._outcomes: list[tuple[Leftovers, Claim, Outcome]] = []
-        self._flush_by = deadline
         self._looked = threading.Event()
         self._looking: threading.Thread | None = None
         self._keys: Sequence[Key] = ()
-        self._look_by = Deadline.within(LOOK_SECONDS, deadline.clock)
-        self._said: set[str] = set()
-        self.results: list[SendResult] = []
-        """Of all messages, in the order in which they ended."""
+        self._look_by = Deadline.within(LOOK_SECONDS, invocation.deadline.clock)
 
     def send(self, message: Message, account: Account, leftovers: Leftovers) -> None:
         """Add a message that is to be sent."""
@@ -109,7 +81,7 @@ class Batch:
 
     def postpone(self, message: Message, leftovers: Leftovers, cause: Cause, wait: float = 0.0) -> None:
         """Have a message wait that cannot be tried now."""
-        self._finish(leftovers, SendResult(Ending.NOT_ATTEMPTED, message, cause=cause, busy_for=wait))
+        self._finisher.finish(leftovers, SendResult(Ending.NOT_ATTEMPTED, message, cause=cause, busy_for=wait))
 
     def run(self) -> None:
         """Work it all off, as far as time allows."""
@@ -117,7 +89,7 @@ class Batch:
         lines = [Line(self._in_order(jobs), self._guard(jobs[0])) for jobs in self._lines.values()] + [for_the_log]
         self._unfinished = {job: None for line in lines for job in line.jobs}
         self._keys = keys_of(job.message for job in self._unfinished if job.attempt)
-        deal = Deal(lines, self._beginning, for_the_log)
+        deal = Deal(lines, self._time.beginning, for_the_log)
         threads = min(self._engine.concurrency, len(self._unfinished))
         for _ in range(threads):
             # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
@@ -135,7 +107,7 @@ class Batch:
                 line.guard.breaker.finish()
                 if line.guard.allowance:
                     may_call = self._invocation.deadline.allows(2 * CALL_SECONDS)
-                    line.guard.allowance.finish(self._metrics, may_call=may_call)
+                    line.guard.allowance.finish(self._invocation.metrics, may_call=may_call)
 
     @staticmethod
     def _in_order(jobs: Sequence[Job]) -> deque[Job]:
@@ -193,7 +165,7 @@ class Batch:
             return False
 
     def _try(self, job: Job) -> SendResult | BaseException:
-        if not self._unrecorded.acquire(timeout=self.sending.remaining()):
+        if not self._finisher.reserve():
             return SendResult(Ending.NOT_ATTEMPTED, job.message, cause=Cause.LOG)
         result: SendResult | BaseException
         try:
@@ -201,7 +173,7 @@ class Batch:
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
             result = error
         if not (isinstance(result, SendResult) and result.ending is Ending.ATTEMPTED):
-            self._unrecorded.release()  # there is nothing to record
+            self._finisher.release()
         return result
 
     def _run(self, job: Job) -> SendResult:
@@ -224,16 +196,16 @@ class Batch:
         """Take results as they come in, until all threads have ended or time is over."""
         while threads and self.sending.remaining():
             self._watch(deal)
-            timeout = self._flush_by.remaining() if self._outcomes else FLUSH_SECONDS
+            timeout = self._finisher.flush_in()
             try:
                 ended = self._ended.get(timeout=min(timeout, self.sending.remaining()))
             except Empty:
-                self._flush()
+                self._finisher.flush()
                 continue
             threads -= ended is None
             self._take(ended)
             if not timeout:
-                self._flush()
+                self._finisher.flush()
 
     def _watch(self, deal: Deal) -> None:
         """Go by what was decided, and have somebody look again when it is time."""
@@ -260,7 +232,7 @@ class Batch:
         self._take_until(self.sending.before(-GRACE_SECONDS))
         for job in list(self._unfinished):
             self._end(job, self._given_up(job))
-        self._flush()
+        self._finisher.flush()
 
     def _given_up(self, job: Job) -> SendResult:
         if job.attempt is None:
@@ -292,89 +264,9 @@ class Batch:
 
     def _end(self, job: Job, result: SendResult) -> None:
         self._unfinished.pop(job, None)
-        self._finish(job.leftovers, result)
+        self._finisher.finish(job.leftovers, result)
         if job.attempt:
             self._engine.breaker(job.attempt.account.id).publish()
-
-    def _finish(self, leftovers: Leftovers, result: SendResult) -> None:
-        """Do what follows from how an attempt ended. This is the one place that decides it."""
-        self.results.append(result)
-        account, message = result.message.account, result.message
-        match result.ending:
-            case Ending.ATTEMPTED:
-                self._finish_attempt(leftovers, result)
-            case Ending.ENDED:
-                assert result.outcome  # noqa: S101 - it has one
-                self._metrics.add_status(account, result.outcome.status)
-            case Ending.ABANDONED:
-                self._metrics.add_status(account, Status.UNKNOWN)
-            case Ending.DUPLICATE:
-                self._metrics.add_status(account, "duplicate")
-            case Ending.IN_FLIGHT:
-                self._metrics.add_postponed(account, Cause.IN_FLIGHT)
-                leftovers.again(message, result.busy_for)
-            case Ending.NOT_ATTEMPTED:
-                cause = result.cause or Cause.NO_TIME
-                self._say(result)
-                self._metrics.add_postponed(account, cause)
-                leftovers.failed |= cause is Cause.LOG_REFUSED
-                leftovers.postpone(message, cause, result.busy_for)
-
-    def _say(self, result: SendResult) -> None:
-        """Log once in an invocation each reason for which the log did not take a claim."""
-        if result.reason and result.reason not in self._said:
-            self._said.add(result.reason)
-            refused = result.cause is Cause.LOG_REFUSED
-            then = "the chunk is delivered again, then dead-lettered" if refused else "tried again within a minute"
-            account = result.message.account
-            logger.error(f"messages were not claimed: {then}", account=account, reason=result.reason)
-
-    def _finish_attempt(self, leftovers: Leftovers, result: SendResult) -> None:
-        claim, outcome = result.claim, result.outcome
-        assert claim  # noqa: S101 - an attempt has both
-        assert outcome  # noqa: S101
-        account = result.message.account
-        self._metrics.add_outcome(account, outcome, result.seconds)
-        if outcome.status is Status.RETRYING:
-            cause = outcome.cause or Cause.UNREACHABLE
-            self._metrics.add_postponed(account, cause)
-            leftovers.retry(result.message, cause, outcome.retry_after)
-            if self._waited_for:
-                self._unrecorded.release()
-                return  # first the queue: who waits records it when the message is there
-        if not self._outcomes:
-            self._flush_by = Deadline.within(FLUSH_SECONDS, self._invocation.deadline.clock)
-        self._outcomes.append((leftovers, claim, outcome))
-        # Where somebody waits, before the breaker is published: that may take the time that is left.
-        if self._waited_for or len(self._outcomes) >= BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        if not outcomes:
-            return
-        unwritten = self._record([(claim, outcome) for _, claim, outcome in outcomes])
-        self._unrecorded.release(len(outcomes))
-        owners = {claim.id: leftovers for leftovers, claim, _ in outcomes}
-        for row in unwritten:
-            self._metrics.add(row.account, "OutcomesUnrecorded")
-            owners[row.claimed_by or ""].rows.append(row)
-
-    def _record(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> list[Row]:
-        """Write outcomes; those that could not be written come back, and travel with the leftovers."""
-        if not self._waited_for:
-            return self._engine.log.record_batch(outcomes, self._recording())
-        rows = [
-            self._engine.log.outcome_row(claim, outcome, already_reported=outcome.status is Status.REJECTED)
-            for claim, outcome in outcomes
-        ]
-        return self._engine.log.record(rows, self._recording()).unwritten
-
-    def _recording(self) -> Deadline:
-        """By when outcomes must be written: where there is time for it, some is kept to give back what was not."""
-        deadline = self._invocation.deadline
-        spare = CALL_SECONDS if deadline.allows(2 * CALL_SECONDS) else 0.0
-        return deadline.before(max(spare, self._closing - 3 * CALL_SECONDS))
 
 
 def _shown_by(result: SendResult | BaseException) -> Outcome | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bridge.account import Account
+    from bridge.authentication import Authenticator
     from bridge.invocation import Invocation
     from bridge.log.log import Log
     from bridge.message_central.receipts import Part
@@ -42,7 +43,7 @@ SHOWN_ERRORS = 10  # of one call, in its log line
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceiptCounts:
     """How many of a call's receipts are processed or parked, and how many of its parts are kept as they came."""
 
     processed: int
@@ -56,16 +57,18 @@ class Receiver:
         self,
         secrets: Secrets,
         log: Log,
+        *,
+        authenticator: Authenticator,
         parked: Queue,
         kept: Queue,
         replies: Replies,
-        *,
         without_number: bool,
         clock: Callable[[], float],
     ) -> None:
         """`parked` holds receipts that wait, `kept` calls that were not recognised; `without_number`: the log has the
         index by which a receipt without a number is matched; `clock` gives epoch seconds.
         """
+        self._authenticator = authenticator
         self._secrets = secrets
         self._log = log
         self._parked = parked
@@ -74,7 +77,7 @@ class Receiver:
         self._without_number = without_number
         self._clock = clock
 
-    def take(self, call: ReceiptCall, key: str, invocation: Invocation) -> Received:
+    def take(self, call: ReceiptCall, key: str, invocation: Invocation) -> ReceiptCounts:
         """Take the receipts and replies of one call, which was made with this key.
 
         Raises:
@@ -86,7 +89,7 @@ class Receiver:
         account = self._authenticated(call.account, key, invocation)
         return self._take(replace(call, since=self._clock()), account, invocation)
 
-    def _take(self, call: ReceiptCall, account: Account, invocation: Invocation) -> Received:
+    def _take(self, call: ReceiptCall, account: Account, invocation: Invocation) -> ReceiptCounts:
         found = self._read(call)
         receipts = [one for one in found if isinstance(one, Receipt)]
         replies = [one for one in found if isinstance(one, TextBack)]
@@ -98,7 +101,7 @@ class Receiver:
         # Last: CleverTap counts a repeated reply, and the call comes again where the others could not be taken.
         waiting = self._replies.pass_on(replies, account, call.since, invocation)
         self._park_new([{REPLY: asdict(reply)} for reply in waiting], account, call.since, invocation)
-        return Received(len(receipts) + len(replies), len(unrecognised))
+        return ReceiptCounts(len(receipts) + len(replies), len(unrecognised))
 
     def _park_new(
         self, items: Sequence[Mapping[str, Any]], account: Account, since: float, invocation: Invocation
@@ -137,7 +140,7 @@ class Receiver:
 
     def _authenticated(self, account_id: str, key: str, invocation: Invocation) -> Account:
         try:
-            return self._secrets.authenticate_receipts(account_id, key)
+            return self._authenticator.authenticate_receipts(account_id, key)
         except UnknownAccount:
             raise
         except AccountError as error:

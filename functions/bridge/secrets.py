@@ -1,20 +1,17 @@
-"""The accounts' secrets: read from Secrets Manager, kept in memory, and compared with what callers give."""
+"""The accounts' secrets: read from Secrets Manager, and kept in memory."""
 
 from __future__ import annotations
 
-import hmac
 import json
 import math
 import threading
-from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from bridge.account import KEYS, PLACEHOLDER, SHORTEST_KEY, Account, account_of
-from bridge.clevertap.credentials import ACCOUNT_ID
+from bridge.account import Account, account_of
 from bridge.documents import json_object
-from bridge.errors import AccountUnavailable, AwsError, Misconfigured, NotAuthenticated, UnknownAccount
+from bridge.errors import AccountUnavailable, AwsError, Misconfigured, UnknownAccount
 from bridge.retry import passing
 from bridge.telemetry import logger
 
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.aws_clients import SecretsManager
-    from bridge.clevertap.credentials import Credentials
-    from bridge.errors import AccountError
 
 CACHE_SECONDS = 300
 FAULTY_SECONDS = 30  # how long a secret that holds no account is kept: a person is about to fill it in
@@ -31,8 +26,6 @@ REREAD_SECONDS = 30  # how often a wrong key or a refused token may make us read
 SILENT_SECONDS = 30  # how long Secrets Manager is not asked for a secret again after it did not answer
 UNKNOWN_SECONDS = 60  # how long an account that does not exist is remembered
 STALE_SECONDS = 3_600  # how long a secret serves on while Secrets Manager does not answer
-OVERLAP_SECONDS = 86_400  # how long what a secret held before its last change still opens the account
-GUESSES = 10  # look-ups that callers may cause in UNKNOWN_SECONDS with names of no account: each costs money
 
 # Answers of Secrets Manager that mean: there is no such secret (any more).
 _GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
@@ -48,7 +41,7 @@ class _State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Secret:
+class Secret:
     """A secret that was read: its fields, and the account in it or what is wrong with it; which version it is, and when
     that was made.
     """
@@ -75,7 +68,7 @@ class _Known:
     """What is known of a secret: its last version, when that was read, and when it has to be looked up again."""
 
     state: _State
-    secret: _Secret | None = None
+    secret: Secret | None = None
     read_at: float = 0.0
     next_read: float = 0.0
     fault: str = ""
@@ -117,7 +110,7 @@ class _Record:
         early = reread and self.known.state is _State.FOUND and now >= self.next_reread
         return early or now >= self.known.next_read
 
-    def usable(self, now: float) -> _Secret:
+    def usable(self, now: float) -> Secret:
         """The secret as it is known."""
         known = self.known
         if known.state is _State.UNKNOWN:
@@ -129,7 +122,7 @@ class _Record:
 
 
 class Secrets:
-    """Reads accounts' secrets, keeps each for 5 minutes, and tells who may call. Thread-safe."""
+    """Reads accounts' secrets, and keeps each for 5 minutes. Thread-safe."""
 
     def __init__(self, stack: str, client: SecretsManager, clock: Callable[[], float]) -> None:
         """`stack` begins the secrets' names; `clock` gives epoch seconds."""
@@ -138,7 +131,6 @@ class Secrets:
         self._clock = clock
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
-        self._guesses: deque[tuple[float, type[AccountError]]] = deque(maxlen=GUESSES)
 
     def get(self, account_id: str) -> Account:
         """An account by its id, which is trusted to be one's.
@@ -146,7 +138,7 @@ class Secrets:
         Raises:
             UnknownAccount, Misconfigured, AccountUnavailable: as their names say.
         """
-        return self._secret(account_id).usable()
+        return self.read(account_id).usable()
 
     def reload(self, account_id: str) -> Account:
         """The account as its secret is now: read again, but at most once in 30 s.
@@ -154,108 +146,14 @@ class Secrets:
         Raises:
             UnknownAccount, Misconfigured, AccountUnavailable: as their names say.
         """
-        return self._secret(account_id, reread=True).usable()
+        return self.read(account_id, reread=True).usable()
 
-    def authenticate(self, credentials: Credentials) -> Account:
-        """The account that the credentials open.
-
-        Raises:
-            NotAuthenticated: wrong key, or no such account.
-            Misconfigured: the key is right, and the secret is faulty elsewhere.
-            AccountUnavailable: Secrets Manager does not answer.
-        """
-        try:
-            secret = self._opened_by(credentials.account, credentials.claims)
-        except UnknownAccount:
-            raise NotAuthenticated("not authenticated") from None
-        return secret.usable()
-
-    def authenticate_receipts(self, account_id: str, key: str) -> Account:
-        """The account whose receipts a caller with this key may bring.
+    def read(self, account_id: str, *, reread: bool = False) -> Secret:
+        """The secret as it is known; `reread`: read again now, but at most once in 30 s.
 
         Raises:
-            UnknownAccount: no such account, or another key; all mistakes look alike from outside.
-            Misconfigured: the key is right, and the secret is faulty elsewhere.
-            AccountUnavailable: Secrets Manager does not answer.
+            UnknownAccount, AccountUnavailable: as their names say.
         """
-        if not ACCOUNT_ID.fullmatch(account_id):
-            raise UnknownAccount("no such account, or another receipt key")
-        return self._opened_by(account_id, {"receiptKey": key}).usable()
-
-    def knows(self, account_id: str) -> bool:
-        """Whether the account was found before: what is counted for it is not counted for a guess."""
-        record = self._records.get(account_id)
-        return record is not None and record.found
-
-    def _opened_by(self, account_id: str, claims: Mapping[str, str]) -> _Secret:
-        """The secret that the claims open as it is, as it has become meanwhile, or as it was before its last change.
-
-        Raises:
-            UnknownAccount: they open none.
-            AccountUnavailable: Secrets Manager does not answer.
-        """
-        secret = self._named_by_caller(account_id)
-        if not _matches(secret.fields, claims):
-            secret = self._secret(account_id, reread=True)
-        if not _matches(secret.fields, claims) and not self._matched_before(account_id, secret, claims):
-            raise UnknownAccount("no such account, or another key")
-        return secret
-
-    def _matched_before(self, account_id: str, secret: _Secret, claims: Mapping[str, str]) -> bool:
-        """Whether the claims opened the secret before its last change, for a day after that: who rotates a key cannot
-        change it at CleverTap in the same moment, and CleverTap repeats nothing.
-        """
-        if self._clock() - secret.made_at >= OVERLAP_SECONDS:
-            return False
-        previous = self._previous(self._record(account_id), secret)
-        if previous.refused:
-            raise AccountUnavailable(f"what account {account_id} held before cannot be read: {previous.refused}")
-        return _matches(previous.fields, claims)
-
-    def _previous(self, record: _Record, secret: _Secret) -> _Previous:
-        """What was before a version: looked up once, however many keys are guessed."""
-        with record.lock:
-            now = self._clock()
-            if record.previous.version != secret.version or now >= record.previous.next_read:
-                record.previous = self._look_up_previous(record.account, secret.version, now)
-            return record.previous
-
-    def _look_up_previous(self, account_id: str, version: str, now: float) -> _Previous:
-        try:
-            answer = self._client.get_secret_value(
-                SecretId=f"{self._stack}/{account_id}", VersionStage="AWSPREVIOUS"
-            )  # fmt: skip
-        except AwsError as error:
-            if error.code in _GONE:
-                return _Previous(version)
-            logger.warning("secret not read: asked again in half a minute", account=account_id, code=error.code)
-            return _Previous(version, next_read=now + SILENT_SECONDS, refused=error.code)
-        logger.info("a key is compared with the secret's previous version, too", account=account_id)
-        return _Previous(version, _fields(answer))
-
-    def _named_by_caller(self, account_id: str) -> _Secret:
-        """The secret of an account that a caller names, who may have made it up."""
-        if self._remembers(account_id):
-            return self._secret(account_id)
-        now = self._clock()
-        self._check_guesses(now)
-        try:
-            return self._secret(account_id)
-        except (UnknownAccount, AccountUnavailable) as error:
-            self._guesses.append((now, type(error)))
-            raise
-
-    def _check_guesses(self, now: float) -> None:
-        """Refuse to look up one more name if callers named too many that are none. A real account waits a minute."""
-        if len(self._guesses) == GUESSES and now - self._guesses[0][0] < UNKNOWN_SECONDS:
-            _, last = self._guesses[-1]
-            raise last("too many unknown accounts were named: not looked up")
-
-    def _remembers(self, account_id: str) -> bool:
-        record = self._records.get(account_id)
-        return record is not None and record.remembered(self._clock())
-
-    def _secret(self, account_id: str, *, reread: bool = False) -> _Secret:
         record = self._record(account_id)
         now = self._clock()
         if record.due(now, reread=reread):
@@ -265,6 +163,32 @@ class Secrets:
                     self._look_up(record, now)
                     record.next_reread = now + REREAD_SECONDS if reread else record.next_reread
         return record.usable(now)
+
+    def fields_before(self, account_id: str, secret: Secret) -> Mapping[str, str]:
+        """What the secret held before this version: looked up once, however many keys are guessed.
+
+        Raises:
+            AccountUnavailable: Secrets Manager did not say.
+        """
+        record = self._record(account_id)
+        with record.lock:
+            now = self._clock()
+            if record.previous.version != secret.version or now >= record.previous.next_read:
+                record.previous = self._look_up_previous(account_id, secret.version, now)
+            previous = record.previous
+        if previous.refused:
+            raise AccountUnavailable(f"what account {account_id} held before cannot be read: {previous.refused}")
+        return previous.fields
+
+    def knows(self, account_id: str) -> bool:
+        """Whether the account was found before: what is counted for it is not counted for a guess."""
+        record = self._records.get(account_id)
+        return record is not None and record.found
+
+    def remembers(self, account_id: str) -> bool:
+        """Whether anything is known of the account: it was found before, or looked up just now."""
+        record = self._records.get(account_id)
+        return record is not None and record.remembered(self._clock())
 
     def _record(self, account_id: str) -> _Record:
         now = self._clock()
@@ -286,6 +210,19 @@ class Secrets:
             kept = CACHE_SECONDS if secret.account else FAULTY_SECONDS
             record.known = _Known(_State.FOUND, secret, now, now + kept)
 
+    def _look_up_previous(self, account_id: str, version: str, now: float) -> _Previous:
+        try:
+            answer = self._client.get_secret_value(
+                SecretId=f"{self._stack}/{account_id}", VersionStage="AWSPREVIOUS"
+            )  # fmt: skip
+        except AwsError as error:
+            if error.code in _GONE:
+                return _Previous(version)
+            logger.warning("secret not read: asked again in half a minute", account=account_id, code=error.code)
+            return _Previous(version, next_read=now + SILENT_SECONDS, refused=error.code)
+        logger.info("a key is compared with the secret's previous version, too", account=account_id)
+        return _Previous(version, _fields(answer))
+
     @staticmethod
     def _note_failure(record: _Record, error: AwsError, now: float) -> None:
         code = error.code
@@ -304,16 +241,16 @@ class Secrets:
         record.forget_at = record.known.next_read
 
 
-def _secret_of(account_id: str, answer: Mapping[str, Any]) -> _Secret:
+def _secret_of(account_id: str, answer: Mapping[str, Any]) -> Secret:
     """A secret from Secrets Manager's answer, whose times are in epoch seconds."""
     fields, version = _fields(answer), answer.get("VersionId", "")
     made_at = float(answer.get("CreatedDate", 0))
     try:
-        return _Secret(fields, account_of(account_id, fields), version=version, made_at=made_at)
+        return Secret(fields, account_of(account_id, fields), version=version, made_at=made_at)
     except Misconfigured as error:
         # A caller learns of the fault only with the right key, and a secret that is no JSON object has no key.
         logger.error("account misconfigured: nothing is sent for it", account=account_id, reason=str(error))
-        return _Secret(fields, None, str(error), version, made_at)
+        return Secret(fields, None, str(error), version, made_at)
 
 
 def _fields(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -325,20 +262,3 @@ def _fields(answer: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict) else str(value).strip()
-
-
-def _matches(secret: Mapping[str, str], claims: Mapping[str, str]) -> bool:
-    """Whether each claim equals its field, compared in constant time; what is missing or no key opens nothing."""
-    results = [
-        hmac.compare_digest(_bytes(secret.get(name, "")), _bytes(claim)) and _opens(name, secret.get(name, ""))
-        for name, claim in claims.items()
-    ]
-    return all(results)
-
-
-def _opens(name: str, value: str) -> bool:
-    return value not in ("", PLACEHOLDER) and (name not in KEYS or len(value) >= SHORTEST_KEY)
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

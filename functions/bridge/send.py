@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from bridge import times
 from bridge.errors import AlreadyClaimed, LogRefused, LogUnavailable, RowGone
 from bridge.message import Cause, Failure, Message, Outcome, Status
-from bridge.transport import Permit
+from bridge.permit import Permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

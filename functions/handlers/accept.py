@@ -16,14 +16,16 @@ from handlers.http_api import HttpResponse, body_of, headers_of, response
 
 if TYPE_CHECKING:
     from bridge.accept import Acceptor
+    from bridge.authentication import Authenticator
     from bridge.invocation import Invocation
-    from bridge.secrets import Secrets
 
 RESPONSE_MARGIN = 0.5  # seconds of the function's time, to give the answer
 RETRY_AFTER_SECONDS = 60
 
 
-def accept(acceptor: Acceptor, secrets: Secrets, event: dict[str, Any], invocation: Invocation) -> HttpResponse:
+def accept(
+    acceptor: Acceptor, authenticator: Authenticator, event: dict[str, Any], invocation: Invocation
+) -> HttpResponse:
     """Answer one request of CleverTap's, whatever it holds."""
     started = time.monotonic()
     account, reason = "", None
@@ -31,10 +33,10 @@ def accept(acceptor: Acceptor, secrets: Secrets, event: dict[str, Any], invocati
         post = Post(headers_of(event), body_of(event))
         credentials = read_credentials(post.headers)
         account = credentials.account
-        answer = response(*acceptor.accept(post, secrets.authenticate(credentials), invocation))
+        answer = response(*acceptor.accept(post, authenticator.authenticate(credentials), invocation))
     except NotAuthenticated as error:
         # Anybody may name any account: only what a caller of one of ours does is counted by account.
-        account = account if secrets.knows(account) else "-"
+        account = account if authenticator.knows(account) else "-"
         invocation.metrics.add(account, "RequestsUnauthorized")
         return _logged(_refusal(error), reason=str(error))
     except BridgeError as error:
@@ -59,4 +61,4 @@ def _logged(answer: HttpResponse, **fields: Any) -> HttpResponse:
 
 
 app = App.from_environment()
-handler = lambda_handler(partial(accept, app.accept, app.secrets), RESPONSE_MARGIN)
+handler = lambda_handler(partial(accept, app.accept, app.authenticator), RESPONSE_MARGIN)

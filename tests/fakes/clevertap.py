@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.errors import TransportFailure
+    from bridge.permit import Permit
     from bridge.times import Deadline
-    from bridge.transport import Permit
 
 SUCCESS = b'{"status": "success", "processed": 1, "unprocessed": []}'
 SILENCES = (NotSent("no connection"), MaybeSent("no answer"))

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from bridge.account import Account
     from bridge.message import Message
+    from bridge.permit import Permit
     from bridge.times import Deadline
-    from bridge.transport import Permit
 
     Ending = Response | TransportFailure | Callable[[dict[str, str]], Response | TransportFailure]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.aes import encrypt
-from bridge.clevertap.requests import MAX_BODY_BYTES, MAX_FORM_BYTES, MAX_VALUES
+from bridge.clevertap.records import MAX_BODY_BYTES, MAX_FORM_BYTES, MAX_VALUES
 from bridge.encodings import Encoding
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ ACCEPT = """
 import json, pathlib, re, sys
 from bridge.account import Account
 from bridge.aws import Aws
-from bridge.clevertap.requests import parse_records, parse_request
+from bridge.clevertap.records import parse_records
+from bridge.clevertap.requests import parse_request
 from bridge.app import _decrypt
 from bridge.clevertap.encryption import Opener
 from bridge.errors import RequestError

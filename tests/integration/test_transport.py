@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from urllib3.connection import HTTPConnection
 
-from bridge import transport as module
+from bridge import timed_connections as module
 from bridge.errors import MaybeSent, NotSent, TransportFailure
+from bridge.permit import Permit
 from bridge.times import Deadline
-from bridge.transport import HttpTransport, Permit, Response
+from bridge.transport import MAX_BODY, HttpTransport, Response
 from tests.fakes.raw_server import CLOSING, OK, Server, answering
 from tests.fakes.values import PASSWORD, SECRETS, VENDOR_TOKEN
 
@@ -352,7 +353,7 @@ def test_a_body_without_end_is_not_read(serving, length: bytes):
 
 @pytest.mark.parametrize("spare", [-1, 1])
 def test_a_body_is_read_up_to_a_bound(serving, spare: int):
-    length = module.MAX_BODY + spare
+    length = MAX_BODY + spare
     server = serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (length, b"x" * length)))
 
     ending = post(transport_to(server.port))

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs
 
 from bridge.message_central.client import MessageCentral
 from bridge.message_central.sandbox import outcome
+from bridge.permit import Permit
 from bridge.times import Deadline
-from bridge.transport import HttpTransport, Permit
+from bridge.transport import HttpTransport
 from tests.fakes.values import AUTH_TOKEN, VENDOR_TOKEN, account, message
 from tests.nginx.server import Nginx, free_ports
 

@@ -9,11 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clevertap.requests import (
-    _more_values_than,
-    parse_records,
-    parse_request,
-)
+from bridge.clevertap.records import _more_values_than, parse_records
+from bridge.clevertap.requests import parse_request
 from bridge.errors import BadRequest
 from tests.fakes.values import START, account
 

@@ -12,14 +12,15 @@ from urllib.parse import parse_qs
 from bridge.breaker import BATCH_FAILURES, SINGLE_FAILURES
 from bridge.errors import MaybeSent, NotSent
 from bridge.message_central.tokens import PATH as TOKEN_PATH
-from bridge.transport import CONNECT_SECONDS, READ_SECONDS, Response
+from bridge.timed_connections import CONNECT_SECONDS, READ_SECONDS
 from tests.fakes.vendor import accepted, answer, page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bridge.permit import Permit
     from bridge.times import Deadline
-    from bridge.transport import Permit
+    from bridge.transport import Response
     from tests.simulation.plan import Trouble
     from tests.simulation.world import World
 

@@ -79,7 +79,7 @@ class Environment(Owner):
             transport=world.vendor.factory,  # type: ignore[arg-type] # the fake
         )
         if kind == "accept":
-            rules: Any = partial(handlers.accept.accept, app.accept, app.secrets)
+            rules: Any = partial(handlers.accept.accept, app.accept, app.authenticator)
             self.handler = handlers.entry.lambda_handler(rules, handlers.accept.RESPONSE_MARGIN)
         else:
             rules = partial(handlers.dispatch.dispatch, app.dispatch)

@@ -31,7 +31,7 @@ with as_on_lambda():
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.accept import Answer
+    from bridge.answers import Answer
 
 LIFETIME = float(ENVIRONMENT["WORKER_LIFETIME_SECONDS"])
 VALIDITY = 86_400.0
@@ -130,7 +130,7 @@ class Handlers(Fakes):
     def __init__(self, **settings: str) -> None:
         super().__init__(**settings)
         app = self.app()
-        self.accept = lambda_handler(partial(accept, app.accept, app.secrets), 0.5)
+        self.accept = lambda_handler(partial(accept, app.accept, app.authenticator), 0.5)
         self.dispatch = lambda_handler(partial(dispatch, app.dispatch), 1.0)
 
     def post(self, body: Any, headers: dict[str, str] | None = None, *, encoded: bool = False) -> tuple[int, Any]:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge import batch as module
-from bridge.batch import BATCH, SHARE, Batch
+from bridge import finish as module
+from bridge.batch import Batch
 from bridge.breaker import BATCH_FAILURES, Mode
 from bridge.campaigns.shared_breaker import BreakerState, Level
+from bridge.finish import BATCH
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts
 from bridge.send import CLOCK_SKEW_SECONDS, TOO_OLD, Ending, SendResult
+from bridge.worker_time import SHARE
 from tests.fakes.campaigns import breaker_in, look, shared_breaker
 from tests.fakes.faults import DENIED, LOST_AFTER, UNREACHED, Crash, silence
 from tests.fakes.values import ACCOUNT_ID, account, message

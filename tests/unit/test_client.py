@@ -10,7 +10,7 @@ from bridge.message import Cause, Outcome, Status
 from bridge.message_central import verdicts
 from bridge.message_central.client import MessageCentral
 from bridge.message_central.sandbox import outcome
-from bridge.transport import Permit
+from bridge.permit import Permit
 from tests.fakes.clock import Clock
 from tests.fakes.values import AUTH_TOKEN, CUSTOMER_ID, PASSWORD, VENDOR_TOKEN, account, message, text
 from tests.fakes.vendor import MAYBE_SENT, NOT_SENT, FakeTransport, accepted, answer, page

@@ -9,10 +9,10 @@ import pytest
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
-from bridge.batch import BATCH
 from bridge.breaker import BATCH_FAILURES, FEW
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS
 from bridge.chunk import Chunk, Lane, decode
+from bridge.finish import BATCH
 from bridge.leftovers import DELAYS
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts

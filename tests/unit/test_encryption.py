@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bridge.aes import decrypt, encrypt
 from bridge.chunk import decode
-from bridge.clevertap.requests import parse_records
+from bridge.clevertap.records import parse_records
 from bridge.clevertap.seal import Seal
 from bridge.encodings import Encoding
 from bridge.secrets import CACHE_SECONDS, REREAD_SECONDS

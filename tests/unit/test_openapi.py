@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bridge.clevertap.codes import CODES
-from bridge.clevertap.requests import FIELDS, MAX_RECORDS
+from bridge.clevertap.records import FIELDS, MAX_RECORDS
 from bridge.message import Status
 from bridge.message_central.receipts import FIELDS as RECEIPT_FIELDS
 from bridge.message_central.receipts import MAX_RECEIPTS, OPTIONAL, STATUS_WORDS

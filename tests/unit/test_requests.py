@@ -9,14 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bridge.clevertap.requests import (
-    MAX_BODY_BYTES,
-    MAX_FORM_BYTES,
-    MAX_VALUES,
-    ParsedRequest,
-    parse_records,
-    parse_request,
-)
+from bridge.clevertap.records import MAX_BODY_BYTES, MAX_FORM_BYTES, MAX_VALUES, parse_records
+from bridge.clevertap.requests import ParsedRequest, parse_request
 from bridge.errors import BadRequest, TooLarge
 from bridge.message import OWN_ID_PREFIX, Failure, Message
 from tests.fakes.values import ACCOUNT_ID, START, account, message_id, number, text

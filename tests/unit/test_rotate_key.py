@@ -9,10 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from bridge.authentication import OVERLAP_SECONDS, Authenticator
 from bridge.clevertap.credentials import Credentials
 from bridge.errors import Misconfigured, UnknownAccount
 from bridge.operations.rotate_key import ChangedMeanwhile, instructions, overlap_ends, rotate
-from bridge.secrets import OVERLAP_SECONDS, Secrets
+from bridge.secrets import Secrets
 from tests.fakes.values import ACCOUNT_ID, API_KEY, RECEIPT_KEY, secret
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def test_the_bridge_takes_the_old_key_and_the_new_one_until_the_time_that_is_tol
 
     now = rotation.overlap_ends - 1
     reads: Any = AsTheBridgeReads(client)
-    early, late = (Secrets("bridge", reads, lambda at=at: at) for at in (now, now + 2))
+    clocks = [lambda at=at: at for at in (now, now + 2)]
+    early, late = (Authenticator(Secrets("bridge", reads, clock), clock) for clock in clocks)
     for key in (API_KEY, rotation.key):
         assert early.authenticate(Credentials(ACCOUNT_ID, {"apiKey": key})).id == ACCOUNT_ID
     assert late.authenticate(Credentials(ACCOUNT_ID, {"apiKey": rotation.key})).id == ACCOUNT_ID

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.clevertap.requests import parse_records, read_document
+from bridge.clevertap.records import parse_records, read_document
 from bridge.clevertap.seal import BLOCK_BYTES, IV_HEADER, VERSION_HEADER, Seal
 from bridge.encodings import read_blocks, read_exactly
 from bridge.errors import BadRequest, CannotOpen, RequestError, TooLarge
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bridge.account import Account
-    from bridge.clevertap.requests import Record
+    from bridge.clevertap.records import Record
 
     Decrypt = Callable[[bytes, bytes, bytes], tuple[bytes, bool]]
     """`bridge.aes.decrypt`, which is imported when it is called."""

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.message import Message, Outcome
     from bridge.message_central.tokens import Token
+    from bridge.permit import Permit
     from bridge.times import Deadline
-    from bridge.transport import HttpTransport, Permit
+    from bridge.transport import HttpTransport
 
 PATH = "/verification/v3/send"
 

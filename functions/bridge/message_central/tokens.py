@@ -17,7 +17,7 @@ from bridge.documents import json_object
 from bridge.errors import AccountError, TransportFailure
 from bridge.message import Cause
 from bridge.message_central.verdicts import BUSY, CREDENTIALS_REFUSED, GATEWAY, NO_TIME, RATE, UNREACHED
-from bridge.transport import CONNECT_SECONDS
+from bridge.timed_connections import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

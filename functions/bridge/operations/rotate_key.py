@@ -1,4 +1,4 @@
-"""A new key for an account, with the old one still valid for a day (`secrets.py`)."""
+"""A new key for an account, with the old one still valid for a day (`authentication.py`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.account import KEYS
+from bridge.authentication import OVERLAP_SECONDS
 from bridge.documents import json_object
 from bridge.errors import BridgeError, Misconfigured, UnknownAccount
-from bridge.secrets import OVERLAP_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

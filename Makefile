@@ -71,7 +71,7 @@ deploy: quota build ## to AWS; guided the first time, and ends with what is left
 rollback: $(READY) .venvs/sam/.ready ## to what was deployed before the last make deploy from here (ENV=staging)
 	@$(BIN)/python -m scripts.roll_back --sam $(SAM) --env $(ENV)
 
-quota: $(READY) ## whether the region is set and the account's concurrency quota is enough (FORCE=1: go on anyhow)
+quota: $(READY) ## whether the region is set and the account's concurrency quota is enough (FORCE=1: go on anyway)
 	@$(BIN)/python scripts/check_quota.py --env $(ENV) $(if $(FORCE),--force)
 
 form: $(READY) ## CleverTap's form, filled in for an account of a deployed stack (STACK=…, ACCOUNT=…, SHOW_KEY=1)

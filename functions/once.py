@@ -42,7 +42,7 @@ def make(made: Path, command: list[str]) -> int:
 
 
 def fingerprint(inputs: list[Path], command: list[str]) -> str:
-    """The hash of what a directory is made of. Bytecode beside a source is made anew, so it does not count."""
+    """The hash of what a directory is made of. Bytecode beside a source is made again, so it does not count."""
     found = hashlib.sha256("\0".join(command).encode())
     for path in sorted(path for one in inputs for path in (one, *one.rglob("*"))):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -73,7 +73,7 @@ def _encryption_keys(variables: Mapping[str, str]) -> dict[str, str]:
     except ValueError:
         keys = None
     if not isinstance(keys, dict):
-        raise StartError('ENCRYPTION_KEYS is no JSON object like {"v1": "<key>"}')
+        raise StartError('ENCRYPTION_KEYS is not a JSON object like {"v1": "<key>"}')
     return keys
 
 
@@ -87,5 +87,5 @@ def _host(variables: Mapping[str, str]) -> str:
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:
     text = variables.get(name) or str(default)
     if not (text.isdecimal() and 0 < int(text) < 65536):  # noqa: PLR2004 - the ports there are
-        raise StartError(f"{name}={text} is no port")
+        raise StartError(f"{name}={text} is not a port")
     return int(text)

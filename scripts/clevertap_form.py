@@ -44,7 +44,9 @@ def read_outputs(client: CloudFormationClient, stack: str) -> dict[str, str]:
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
-            raise FormError(f"There is no stack {stack} in this account and region: `make deploy` makes it.") from error
+            raise FormError(
+                f"There is no stack {stack} in this account and region: `make deploy` creates it."
+            ) from error
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
@@ -52,7 +54,9 @@ def read_outputs(client: CloudFormationClient, stack: str) -> dict[str, str]:
 def read_account(client: SecretsManagerClient, stack: str, account: str | None, outputs: Mapping[str, str]) -> Deployed:
     """What the form of an account (None: the stack's own) says. Raises FormError."""
     if "Endpoint" not in outputs:
-        raise FormError(f"The stack {stack} has no output Endpoint: it is not this bridge, or not made yet.")
+        raise FormError(
+            f"The stack {stack} has no output Endpoint: it is another stack, or its creation has not ended."
+        )
     account = account or outputs["Account"]
     name = f"{stack}/{account}"
     try:
@@ -64,7 +68,7 @@ def read_account(client: SecretsManagerClient, stack: str, account: str | None, 
     except ValueError:
         secret = None
     if not isinstance(secret, dict):
-        raise FormError(f"The secret {name} is no JSON object: see 'The secret' in docs/configuration.md.")
+        raise FormError(f"The secret {name} is not a JSON object: see 'The secret' in docs/configuration.md.")
     return Deployed(
         endpoint=outputs["Endpoint"],
         account=account,

@@ -1,4 +1,4 @@
-"""Looks at a stack's alarms for some minutes, and fails as soon as one goes on that was not on before.
+"""Looks at a stack's alarms for some minutes, and fails as soon as one fires that did not before.
 
 python -m scripts.watch_alarms --stack clevertap-sms --minutes 15
 """
@@ -23,7 +23,7 @@ def main(
     client: Any = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Watch. 1: an alarm went on."""
+    """Watch. 1: an alarm fired."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", required=True, help="the stack's name")
     parser.add_argument("--minutes", type=float, required=True, help="how long")
@@ -33,7 +33,7 @@ def main(
     for _ in range(int(options.minutes * 60 / SECONDS)):
         sleep(SECONDS)
         if new := on(client, options.stack) - before:
-            print(f"went on after the deployment: {', '.join(sorted(new))}", file=sys.stderr)
+            print(f"fired after the deployment: {', '.join(sorted(new))}", file=sys.stderr)
             return 1
     return 0
 

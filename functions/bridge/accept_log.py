@@ -50,7 +50,12 @@ class AcceptLog:
                 break
             del campaigns[key]
         for key, messages in campaigns.items():
-            logger.warning("accepted messages are not counted", account=key[0], reason=reason, count=len(messages))
+            logger.warning(
+                "accepted messages not counted: their campaign's counter stays too low",
+                account=key[0],
+                reason=reason,
+                count=len(messages),
+            )
             invocation.metrics.add(key[0], "AcceptedUncounted", len(messages))
 
     def record_rejections(
@@ -75,5 +80,7 @@ def note_unrecorded(parts: Sequence[tuple[Chunk, Queued]], invocation: Invocatio
     for part, queued in parts:
         if part.outcomes and queued is not Queued.YES:
             count = len(part.outcomes)
-            logger.error("outcomes could not be recorded: the log lacks them", account=part.account, count=count)
+            logger.error(
+                "outcomes not recorded: neither the log nor the queue took them", account=part.account, count=count
+            )
             invocation.metrics.add(part.account, "OutcomesUnrecorded", count)

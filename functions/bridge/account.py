@@ -103,7 +103,7 @@ def account_of(account_id: str, secret: Mapping[str, str]) -> Account:
 def _fault(secret: Mapping[str, str]) -> str | None:
     """What is wrong with a secret, as the end of a sentence about it."""
     if not secret:
-        return "has no fields: it is no JSON object, or an empty one"
+        return "has no fields: it is not a JSON object, or an empty one"
     return (
         _switch(secret)
         or _missing(secret)

@@ -148,7 +148,7 @@ class Allowance:
         there is time for a call.
         """
         if any(grant.almost for grant in self._grants):
-            logger.warning("most of the day's parts are used up", account=self._account.id)
+            logger.warning("four fifths of the daily cap are used", account=self._account.id)
             metrics.add(self._account.id, "DailyCapAlmostReached")
         if self._reached:
             self._tell(self._reached, metrics)
@@ -161,7 +161,7 @@ class Allowance:
 
     def _tell(self, reached: CapReached, metrics: InvocationMetrics) -> None:
         if reached.first:
-            logger.error("the day's parts are used up: the account is paused", account=self._account.id)
+            logger.error("daily cap reached: the account is paused until its next day", account=self._account.id)
             metrics.add(self._account.id, "DailyCapReached")
             announce(reached.key, reached.control, metrics)
 
@@ -196,8 +196,16 @@ class Allowance:
         try:
             self._limits.caps.give_back(grant, self._of_day)
         except LogUnavailable as error:
-            logger.warning("parts that were not sent count as sent", account=self._account.id, reason=str(error))
+            logger.warning(
+                "unsent parts not given back: the daily cap counts them as sent",
+                account=self._account.id,
+                reason=str(error),
+            )
 
     def _say_alone(self, error: LogUnavailable) -> None:
         account = self._account.id
-        logger.warning("this worker keeps to the account's limits alone", account=account, reason=str(error))
+        logger.warning(
+            "rate and daily cap cannot be reserved: this worker keeps the rate by itself",
+            account=account,
+            reason=str(error),
+        )

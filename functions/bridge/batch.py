@@ -1,4 +1,4 @@
-"""Works off messages over threads, one or a thousand. The threads send; the thread that waits for them collects what
+"""Processes messages over threads, one or a thousand. The threads send; the thread that waits for them collects what
 comes of it, and has it finished (`finish.py`).
 
 A worker that dies leaves in doubt as many messages as it has threads, and one batch of outcomes.
@@ -84,7 +84,7 @@ class Batch:
         self._finisher.finish(leftovers, SendResult(Ending.NOT_ATTEMPTED, message, cause=cause, busy_for=wait))
 
     def run(self) -> None:
-        """Work it all off, as far as time allows."""
+        """Process it all, as far as time allows."""
         for_the_log = Line(deque(self._lines.pop(_FOR_THE_LOG, ())))
         lines = [Line(self._in_order(jobs), self._guard(jobs[0])) for jobs in self._lines.values()] + [for_the_log]
         self._unfinished = {job: None for line in lines for job in line.jobs}
@@ -153,7 +153,7 @@ class Batch:
         try:
             return allowance.reserve(upcoming)
         except Exception as error:  # noqa: BLE001 - as with the probe
-            logger.error("a reservation failed: the messages come again", **fault_of(error))
+            logger.error("reservation failed by a fault of ours: its messages are tried again", **fault_of(error))
             return None
 
     @staticmethod
@@ -161,7 +161,7 @@ class Batch:
         try:
             return guard.probe()
         except Exception as error:  # noqa: BLE001 - a fault of ours; the threads that wait for it must not wait for ever
-            logger.error("a probe failed: the messages wait for the next", **fault_of(error))
+            logger.error("probe failed by a fault of ours: messages wait for the next one", **fault_of(error))
             return False
 
     def _try(self, job: Job) -> SendResult | BaseException:

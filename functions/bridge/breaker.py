@@ -99,7 +99,7 @@ class Breaker:
             return self._state is None or self._state.is_due(self._clock())
 
     def _say_alone(self, reason: str) -> None:
-        logger.warning("this worker decides alone whether to send", account=self._account, reason=reason)
+        logger.warning("shared breaker not available: this worker decides alone", account=self._account, reason=reason)
 
     def wait(self) -> float:
         """Seconds until the vendor may be probed next."""

@@ -57,7 +57,9 @@ class CampaignCounter:
                 self._counters.add(left[0], shard, campaigns[left[0]])
             except LogUnavailable as error:
                 # The table is the same for all: the others would wait for nothing.
-                logger.error("changes are not counted yet: they come again", reason=str(error), count=len(left))
+                logger.error(
+                    "changes not counted yet: the stream delivers them again", reason=str(error), count=len(left)
+                )
                 break
             del left[0]
         return left

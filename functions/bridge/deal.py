@@ -35,7 +35,7 @@ LONGEST_WAIT_SECONDS = 5.0
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One message to be worked off. Without an `attempt` it is one for the log alone. `cancel` ends it unsent."""
+    """One message to be processed. Without an `attempt` it is one for the log alone. `cancel` ends it unsent."""
 
     message: Message
     leftovers: Leftovers

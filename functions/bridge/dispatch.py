@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Dispatcher:
-    """Works off chunks."""
+    """Processes chunks."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Dispatcher:
         self._clock = clock
 
     def dispatch(self, chunks: Sequence[Chunk], invocation: Invocation) -> list[bool]:
-        """Work off chunks; tells for each whether it is done, or has to be delivered again."""
+        """Process chunks; tells for each whether it is done, or has to be delivered again."""
         batch = Batch(self.engine, invocation)
         everything = [Leftovers(chunk) for chunk in chunks]
         if keys := keys_of(message for chunk in chunks for message in chunk.messages):
@@ -101,7 +101,9 @@ class Dispatcher:
                 batch.send(message, account, leftovers)
 
         if held:
-            logger.info("promotional messages wait for their hours", account=chunk.account, until=until(now, held))
+            logger.info(
+                "promotional messages wait until their hours begin", account=chunk.account, until=until(now, held)
+            )
 
     def _is_too_old(self, accepted_at: float) -> bool:
         return self._clock() - accepted_at > self._validity

@@ -24,7 +24,7 @@ class Encoding(StrEnum):
         """The bytes in a text; of base64 either alphabet is taken, and lines may be broken.
 
         Raises:
-            ValueError: it is no such text.
+            ValueError: it is not such a text.
         """
         if self is Encoding.BASE64:
             return base64.b64decode("".join(text.split()).translate(_URL_SAFE), validate=True)
@@ -57,5 +57,5 @@ def read_blocks(text: str, size: int) -> tuple[Encoding, bytes]:
     encoding = Encoding.HEX if len(text) % (2 * size) == 0 and _HEX.fullmatch(text) else Encoding.BASE64
     value = encoding.read(text)
     if not value or len(value) % size:
-        raise ValueError(f"{len(value)} bytes are no blocks of {size}")
+        raise ValueError(f"{len(value)} bytes are not whole blocks of {size}")
     return encoding, value

@@ -14,7 +14,7 @@ BridgeError
 │   └── LogRefused         DynamoDB says no, and will say no again: no permission, no key, no table
 ├── AlreadyClaimed         the log holds the message already
 ├── ConditionFailed        another worker changed a campaign's item, or an account's, meanwhile
-├── RowGone                a row was to be changed that is no more there
+├── RowGone                a row was to be changed that is gone
 ├── AwsError               a call of AWS brought no answer, or an error
 │   ├── AwsRefused         AWS answered with an error
 │   ├── AwsUnreached       there was no connection: surely nothing was done
@@ -83,7 +83,7 @@ class UnknownAccount(AccountError):
 
 
 class AccountUnavailable(AccountError):
-    """Secrets Manager gave no secret, and it is not in memory. `refused`: it will not do so until a person mends it."""
+    """Secrets Manager gave no secret, and it is not in memory. `refused`: it will not do so until a person fixes it."""
 
     def __init__(self, text: str, *, refused: bool = False) -> None:
         super().__init__(text)
@@ -95,7 +95,7 @@ class Misconfigured(AccountError):
 
 
 class LogUnavailable(BridgeError):
-    """DynamoDB did not answer. `perhaps_written`: whether the write may have been made all the same."""
+    """DynamoDB did not answer. `perhaps_written`: whether the write may have been made anyway."""
 
     def __init__(self, text: str, *, perhaps_written: bool = True) -> None:
         super().__init__(text)
@@ -103,7 +103,7 @@ class LogUnavailable(BridgeError):
 
 
 class LogRefused(LogUnavailable):
-    """DynamoDB refuses the write, and will refuse it again until a person mends it. `code` is AWS's error code."""
+    """DynamoDB refuses the write, and will refuse it again until a person fixes it. `code` is AWS's error code."""
 
     def __init__(self, text: str, code: str, *, perhaps_written: bool = False) -> None:
         super().__init__(text, perhaps_written=perhaps_written)
@@ -127,7 +127,7 @@ class ConditionFailed(BridgeError):
 
 
 class RowGone(BridgeError):
-    """A row was to be written over, and it is no more there: its message was forgotten."""
+    """A row was to be written over, and it is gone: its message was forgotten."""
 
 
 class AwsError(BridgeError):

@@ -1,5 +1,5 @@
 """Forbids messages whose chunk SQS neither took nor refused. Their request is about to be answered "not accepted": if
-the chunk turns up all the same, its messages must find a row that forbids sending them.
+the chunk turns up anyway, its messages must find a row that forbids sending them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,11 @@ class Forbidder:
         recorded = self._log.record(rows, deadline)
         if recorded.unwritten:
             count = len(recorded.unwritten)
-            logger.error("refused messages may still be sent: the log does not answer", account=account, count=count)
+            logger.error(
+                "messages may be sent though CleverTap was told otherwise: the log does not answer",
+                account=account,
+                count=count,
+            )
         known = {row.key: there for row, there in recorded.superseded}
         pairs = [(item, known.get(row.key)) for item, row in zip(doubtful, rows, strict=True)]
         return Forbidden(

@@ -1,5 +1,5 @@
 """Calls of Message Central's in which something was not recognised: kept as they came, to be read again once the tables
-(`message_central/receipts.py`) are mended.
+(`message_central/receipts.py`) are fixed.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Matcher:
         self._latest = times.iso(since + CLOCK_SKEW_SECONDS)
         self._silent = threading.Event()
         self.failures: list[LogUnavailable] = []
-        """What the log said in the place of an answer."""
+        """What the log said in place of an answer."""
         self.malformed: list[str] = []
         """The kinds of faults of rows that cannot be read."""
 

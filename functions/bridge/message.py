@@ -109,7 +109,7 @@ class Message:
 
     @property
     def sent_in_doubt(self) -> bool:
-        """Whether it may be out already and is sent all the same, on a person's word: whatever comes of it but an end
+        """Whether it may be out already and is sent anyway, on a person's word: whatever comes of it but an end
         at the vendor, nobody knows more of it than that it is `unknown`.
         """
         return self.resend is not None and self.resend.status is Status.UNKNOWN

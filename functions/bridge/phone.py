@@ -31,7 +31,7 @@ class Number:
 
 
 def read_number(written: str, country: str) -> Number | None:
-    """The number that was written, or None when it is no possible number.
+    """The number that was written, or None when it is not a possible number.
 
     With `+` or `00` it is international, and its length has to be possible. Bare digits have to be a *valid* number:
     an international one that begins with the calling code of `country` (ISO code), else a national one of `country`,

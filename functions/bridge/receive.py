@@ -1,5 +1,5 @@
 """Receipts: matched with their messages, parked until the message's outcome is in the log, or, where they were not
-recognised, kept until the tables are mended.
+recognised, kept until the tables are fixed.
 """
 
 from __future__ import annotations
@@ -229,9 +229,9 @@ def _note_faults(matcher: Matcher, account_id: str, invocation: Invocation) -> N
     if matcher.malformed:
         faults = sorted({*matcher.malformed})
         logger.error(
-            "malformed rows in the log: their receipts wait until they are mended", account=account_id, faults=faults
+            "malformed rows in the log: their receipts wait until they are fixed", account=account_id, faults=faults
         )
     for error in matcher.failures[:1]:
-        logger.error("receipts wait for the log", account=account_id, reason=str(error))
+        logger.error("log does not answer: receipts wait", account=account_id, reason=str(error))
         if isinstance(error, LogRefused):
             invocation.metrics.add(account_id, CAUSE_METRICS[Cause.LOG_REFUSED])

@@ -48,13 +48,13 @@ class Replies:
             row = last_message(self._log, account, reply, since, invocation.deadline)
             event = reply_event(row, reply.text, since) if row else None
         except LogUnavailable as error:
-            logger.error("replies wait for the log", account=account.id, reason=str(error))
+            logger.error("log does not answer: replies wait", account=account.id, reason=str(error))
             if isinstance(error, LogRefused):
                 invocation.metrics.add(account.id, CAUSE_METRICS[Cause.LOG_REFUSED])
             return False
         except (ValueError, KeyError, TypeError) as error:  # a person has edited the row
             logger.error(
-                "malformed row: a reply waits until it is mended", account=account.id, error=type(error).__name__
+                "malformed row: a reply waits until it is fixed", account=account.id, error=type(error).__name__
             )
             return False
         if not row or not event:
@@ -71,4 +71,4 @@ class Replies:
         try:
             self._log.note_reply(row, text, at)
         except LogUnavailable as error:  # CleverTap has it, which would count it twice
-            logger.warning("a reply is not shown in its message's row", account=row.account, reason=str(error))
+            logger.warning("reply not written into its message's row", account=row.account, reason=str(error))

@@ -49,7 +49,7 @@ def _ended_before(old: Mapping[str, Any], row: Row) -> bool:
     """Whether this end of the row's request was there before, and to be told. A request that was accepted later has an
     end of its own.
 
-    The image is not read as a row: a person who mends a malformed row leaves one behind.
+    The image is not read as a row: a person who fixes a malformed row leaves one behind.
     """
     status, accepted_at = (old.get(name, {}).get("S") for name in ("status", "acceptedAt"))
     untold = old.get("report") == {"BOOL": False}

@@ -1,4 +1,4 @@
-"""When a call of AWS may be made again, and what a failed one may have done all the same."""
+"""When a call of AWS may be made again, and what a failed one may have done anyway."""
 
 from __future__ import annotations
 

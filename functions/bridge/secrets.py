@@ -218,9 +218,9 @@ class Secrets:
         except AwsError as error:
             if error.code in _GONE:
                 return _Previous(version)
-            logger.warning("secret not read: asked again in half a minute", account=account_id, code=error.code)
+            logger.warning("secret not read: tried again in 30 s", account=account_id, code=error.code)
             return _Previous(version, next_read=now + SILENT_SECONDS, refused=error.code)
-        logger.info("a key is compared with the secret's previous version, too", account=account_id)
+        logger.info("key compared with the secret's previous version as well", account=account_id)
         return _Previous(version, _fields(answer))
 
     @staticmethod
@@ -237,7 +237,7 @@ class Secrets:
                 fault=code,
                 refused=not passing(error),
             )
-            logger.warning("secret not read: asked again in half a minute", account=record.account, code=code)
+            logger.warning("secret not read: tried again in 30 s", account=record.account, code=code)
         record.forget_at = record.known.next_read
 
 
@@ -248,7 +248,7 @@ def _secret_of(account_id: str, answer: Mapping[str, Any]) -> Secret:
     try:
         return Secret(fields, account_of(account_id, fields), version=version, made_at=made_at)
     except Misconfigured as error:
-        # A caller learns of the fault only with the right key, and a secret that is no JSON object has no key.
+        # A caller learns of the fault only with the right key, and a secret that is not a JSON object has no key.
         logger.error("account misconfigured: nothing is sent for it", account=account_id, reason=str(error))
         return Secret(fields, None, str(error), version, made_at)
 

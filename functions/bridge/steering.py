@@ -46,7 +46,7 @@ class Steering:
         try:
             items = self._table.read(wanted)
         except LogUnavailable as error:
-            logger.warning("what was decided before goes on: pauses and stops cannot be read", reason=str(error))
+            logger.warning("pauses and stops cannot be read: this worker goes by what it read last", reason=str(error))
             return None
         with self._lock:
             if number > self._newest:  # else a later look was quicker

@@ -22,7 +22,7 @@ def epoch(text: str) -> float:
     """The epoch seconds of what `iso` wrote.
 
     Raises:
-        ValueError: the text is no ISO-8601 time.
+        ValueError: the text is not an ISO-8601 time.
     """
     return datetime.fromisoformat(text).timestamp()
 

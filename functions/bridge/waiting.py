@@ -23,11 +23,11 @@ def account_or_none(secrets: Secrets, account_id: str, invocation: Invocation, w
 
 
 def note_unusable(error: AccountError, account_id: str, invocation: Invocation, waiting: str) -> None:
-    """Log that something waits for its account, and count it if a person has to mend the secret.
+    """Log that something waits for its account, and count it if a person has to fix the secret.
 
     A caller that lets strangers name an account handles `UnknownAccount` before: else guessing would raise the alarm.
     """
-    logger.error(f"{waiting} wait for their account", account=account_id, reason=str(error))
-    # Secrets Manager's silence mends itself.
+    logger.error(f"account cannot be used: {waiting} wait", account=account_id, reason=str(error))
+    # Secrets Manager will answer again by itself.
     if not isinstance(error, AccountUnavailable) or error.refused:
         invocation.metrics.add(account_id, "AccountMisconfigured")

@@ -140,6 +140,6 @@ def _changes(state: State, name: str) -> list[ControlChange]:
 
 
 def _first(text: str, count: int) -> int:
-    """Where a page of the list begins; at the first where that is no place in it."""
+    """Where a page of the list begins; at the first where that is not a place in it."""
     place = int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else 0
     return place if place < count else 0

@@ -34,7 +34,7 @@ class Widget:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. What is no text, or was not given, is empty."""
+    """One call. What is not text, or was not given, is empty."""
 
     widget: Widget
     pressed: Mapping[str, Any]

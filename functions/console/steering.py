@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 60  # characters of a person's name that are kept
 
 _THEN = {
-    State.PAUSED: "Workers follow within seconds. Its messages wait, and their validity goes on.",
+    State.PAUSED: "Workers follow within seconds. Its messages wait, and their validity keeps running.",
     State.RUNNING: "What waits is sent as its chunks come up again.",
     State.STOPPED: "What no worker has begun becomes cancelled as its chunk comes up, and CleverTap is told.",
 }

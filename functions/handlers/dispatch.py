@@ -19,7 +19,7 @@ RESPONSE_MARGIN = 1.0  # seconds of the function's time, to give the answer
 
 
 def dispatch(dispatcher: Dispatcher, event: dict[str, Any], invocation: Invocation) -> dict[str, Any]:
-    """Work off the chunks of one SQS event; those that failed are named, and delivered again."""
+    """Process the chunks of one SQS event; those that failed are named, and delivered again."""
     chunks = {record["messageId"]: _chunk(record) for record in event["Records"]}
     readable = {name: chunk for name, chunk in chunks.items() if chunk}
     done = dispatcher.dispatch(list(readable.values()), invocation)

@@ -40,7 +40,7 @@ def _fault_of_call(calls: Any) -> str:
         if call.get("event") not in EVENTS:
             return f"unknown event {call.get('event')!r}"
         if not all(isinstance(item, dict) for item in call["data"]):
-            return "an item that is no object"
+            return "an item that is not an object"
     return ""
 
 

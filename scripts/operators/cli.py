@@ -28,7 +28,7 @@ EVERYWHERE = {"--stack": 1, "--local": 0, "--account": 1, "--json": 0}
 
 app = typer.Typer(
     name="bridge",
-    help="Look at, steer and mend a bridge between CleverTap and Message Central.",
+    help="Look at, steer and fix a bridge between CleverTap and Message Central.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

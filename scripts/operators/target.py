@@ -64,11 +64,15 @@ def of_stack(name: str) -> Target:
         [found] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
-            raise CommandError(f"There is no stack {name} in {session.region_name}: `make deploy` makes it.") from None
+            raise CommandError(
+                f"There is no stack {name} in {session.region_name}: `make deploy` creates it."
+            ) from None
         raise
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if "Endpoint" not in outputs:
-        raise CommandError(f"The stack {name} has no output Endpoint: it is not this bridge, or not made yet.")
+        raise CommandError(
+            f"The stack {name} has no output Endpoint: it is another stack, or its creation has not ended."
+        )
     # Not describe_stack_resources, which knows the first hundred only.
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     resources = {
@@ -114,14 +118,14 @@ def is_queue(place: str) -> bool:
 
 def _resource(resources: Mapping[str, str], place: str, stack: str) -> str:
     if not resources.get(place):
-        raise CommandError(f"The stack {stack} has no {place}: it is older than this command line. Deploy it anew.")
+        raise CommandError(f"The stack {stack} has no {place}: it is older than this command line. Deploy it again.")
     return resources[place]
 
 
 def _port(variable: str, default: int) -> int:
     text = os.environ.get(variable) or str(default)
     if not text.isdecimal():
-        raise UsageError(f"{variable}={text} is no port.")
+        raise UsageError(f"{variable}={text} is not a port.")
     return int(text)
 
 

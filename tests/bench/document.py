@@ -8,7 +8,7 @@ BEGIN, END = "<!-- what follows is written by make bench -->\n", "<!-- until her
 
 
 def with_figures(document: str, figures: str) -> str:
-    """The document with these figures in the place of those that stood there.
+    """The document with these figures in place of those that stood there.
 
     Raises:
         ValueError: it has no such place.

@@ -1,4 +1,4 @@
-"""CleverTap's callback URL, in the place of the transport: judges each call by its contract, and answers as told."""
+"""CleverTap's callback URL, in place of the transport: judges each call by its contract, and answers as told."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ def _key(table: str, item: Item) -> Key:
 
 
 def _validate(table: str, item: Item) -> None:
-    """What DynamoDB refuses: wrong types, impossible keys, text that is no text."""
+    """What DynamoDB refuses: wrong types, impossible keys, text that is not text."""
     kinds = {"S": str, "N": str, "BOOL": bool, "L": list, "M": dict}
     for name, value in item.items():
         [(kind, plain)] = value.items()

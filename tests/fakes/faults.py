@@ -27,7 +27,7 @@ def client_error(code: str, status: int = 400, **answer: Any) -> AwsRefused:
 
 @dataclass(frozen=True)
 class Fault:
-    """How a call fails; `applied` when it took effect all the same."""
+    """How a call fails; `applied` when it took effect anyway."""
 
     name: str
     error: Callable[[], BaseException]

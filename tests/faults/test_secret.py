@@ -83,7 +83,7 @@ def test_a_malformed_secret_refuses_requests_and_keeps_campaigns_until_it_is_men
     world.new_workers()
     world.drain()
     assert world.sent() == 50
-    world.judge("secret malformed, then mended")
+    world.judge("secret malformed, then fixed")
 
 
 @pytest.mark.fault("secret-malformed")
@@ -97,7 +97,7 @@ def test_a_pasted_token_that_no_header_can_carry_keeps_campaigns_until_it_is_men
     world.change_secret()
     world.new_workers()
     world.drain()
-    world.judge("secret malformed, then mended")
+    world.judge("secret malformed, then fixed")
     assert world.sent() == 50
 
 

@@ -229,7 +229,7 @@ def test_a_port_that_is_none_is_refused(run):
     running = run(PORT="http")
 
     assert running.wait() == 1
-    assert "PORT=http is no port" in running.output
+    assert "PORT=http is not a port" in running.output
 
 
 def test_with_a_vendor_elsewhere_there_is_no_simulator(run):

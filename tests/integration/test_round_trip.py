@@ -261,7 +261,7 @@ def test_receipts_of_two_accounts_do_not_mix(world: World):
 
 @pytest.mark.fault("receipt-unreadable")
 def test_what_is_not_recognised_is_kept_shown_by_its_shape_and_redriven_once(world: World):
-    """The same call before and after: no table is mended in a function that runs."""
+    """The same call before and after: no table is fixed in a function that runs."""
     [message] = world.messages(1)
     world.post([message])
     eventually(lambda: {row["status"] for row in world.log([message]).values()} == {"sent"})

@@ -136,7 +136,7 @@ class BridgeMachine(RuleBasedStateMachine):
         self.refused: set[Key] = set()
         """Posted once, and answered that nothing was accepted."""
         self.doubts: dict[Key, set[str | None]] = defaultdict(set)
-        """The claims of which a person said: it may be out, and be sent again all the same."""
+        """The claims of which a person said: it may be out, and be sent again anyway."""
         self.lives: list[Life] = []
         self.moved = 0
         for neighbour in (self.bridge.dynamodb, self.bridge.sqs, self.bridge.vendor):

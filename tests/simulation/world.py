@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TIMEOUTS = {"accept": 14.0, "batch": 60.0, "single": 60.0}
-UNRECORDED = "outcomes could not be recorded: the log lacks them"
-REFUSED_ALL_THE_SAME = "refused messages may still be sent: the log does not answer"
+UNRECORDED = "outcomes not recorded: neither the log nor the queue took them"
+REFUSED_ALL_THE_SAME = "messages may be sent though CleverTap was told otherwise: the log does not answer"
 QUEUES = {"dispatch": "batch", "single": "single"}
 
 

@@ -90,7 +90,7 @@ class Bridge(Fakes):
         return Invocation(worker, self.clock.deadline(seconds), self.metrics)
 
     def dispatch(self, *chunks: Chunk, seconds: float = 59.0, worker: str = "worker") -> list[bool]:
-        """Work off chunks; tells for each whether it is done."""
+        """Process chunks; tells for each whether it is done."""
         return self.dispatcher.dispatch(chunks, self.invocation(seconds, worker))
 
     def post(self, records: Any, **changes: Any) -> Answer:

@@ -70,7 +70,7 @@ def answered(status: str, **more: str) -> dict[str, str]:
 
 
 def work(bridge: Bridge, seconds: float = 59) -> None:
-    """Dispatch works off what is on the queues."""
+    """Dispatch processes what is on the queues."""
     entries, bridge.sqs.entries = bridge.sqs.entries, []
     bridge.dispatch(*(decode(entry.body) for entry in entries), seconds=seconds)
 

@@ -140,7 +140,7 @@ def test_a_worker_whose_table_is_silent_keeps_the_rate_alone(bridge: Bridge, cap
     one = allowance(bridge, parts_per_second=4.0)
 
     assert begun(one, bridge.clock, 9) == [0.25 * n for n in range(9)]
-    assert "keeps to the account's limits alone" in capsys.readouterr().out
+    assert "this worker keeps the rate by itself" in capsys.readouterr().out
 
 
 def test_dispatch_keeps_to_the_rate_of_the_accounts_secret(bridge: Bridge):
@@ -223,7 +223,7 @@ def test_a_campaign_beyond_the_cap_waits_and_the_account_is_paused(bridge: Bridg
     assert bridge.metrics.causes == {Cause.PAUSED: 50}
     counts = bridge.counts()
     assert (counts["DailyCapAlmostReached"], counts["DailyCapReached"], counts["CampaignsPaused"]) == (1, 1, 1)
-    assert "the day's parts are used up" in capsys.readouterr().out
+    assert "daily cap reached" in capsys.readouterr().out
     bridge.dispatch(chunk(10, first=300))
     assert bridge.metrics.causes == {Cause.PAUSED: 60}
     assert day_of(bridge) == 150
@@ -261,7 +261,7 @@ def test_parts_that_cannot_be_given_back_count_as_sent_and_it_is_said(
 
     one.finish(InvocationMetrics(), may_call=True)
 
-    assert "parts that were not sent count as sent" in capsys.readouterr().out
+    assert "unsent parts not given back: the daily cap counts them as sent" in capsys.readouterr().out
 
 
 def test_the_lane_decides_how_far_ahead_dispatch_looks(bridge: Bridge, monkeypatch: pytest.MonkeyPatch):

@@ -209,7 +209,7 @@ def test_the_servers_that_are_kept_are_those_used_last(callbacks: Callbacks, cle
     for n in range(MAX_SERVERS):
         post(callbacks, f"https://s{n}.example/")
     post(callbacks, "https://s0.example/")
-    post(callbacks, "https://one-more.example/")  # in the place of s1
+    post(callbacks, "https://one-more.example/")  # in place of s1
     before = len(clevertap.servers)
 
     post(callbacks, "https://s0.example/")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Session:
-    """A boto3 session in the place of its own factory; it notes what it was made with."""
+    """A boto3 session in place of its own factory; it notes what it was made with."""
 
     quota: int = 1_000
     region_name: str | None = "ap-south-1"

@@ -350,13 +350,13 @@ def test_a_malformed_row_is_not_counted_and_harms_no_other(counting: Count, name
 def test_a_row_that_somebody_broke_and_mended_is_counted_once(counting: Count, name: str):
     broken = SENT.to_item() | {name: MALFORMED[name]}
     counting.give(way(SENT))
-    breaking, mending = record(1, SENT, SENT, **{name: MALFORMED[name]}), record(2, DELIVERED, SENT)
-    mending["dynamodb"]["OldImage"] = broken
+    breaking, fixing = record(1, SENT, SENT, **{name: MALFORMED[name]}), record(2, DELIVERED, SENT)
+    fixing["dynamodb"]["OldImage"] = broken
 
     counting.give([breaking])
     assert counting.statuses() == {}
 
-    counting.give([mending])
+    counting.give([fixing])
     assert counting.statuses() == {"delivered": 1}
     assert sum(one["CountsMalformed"] for one in counting.metrics.counts.values()) == 1
 

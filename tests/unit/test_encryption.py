@@ -158,7 +158,7 @@ def tampered(place: int, ciphertext: str = CIPHERTEXT) -> dict[str, str]:
 
 
 def without_padding(plain: str) -> tuple[dict[str, str], Any]:
-    """Blanks fill the last block, which no padding follows: what is in it can be read all the same."""
+    """Blanks fill the last block, which no padding follows: what is in it can be read anyway."""
     whole = plain.encode().ljust(-(-len(plain) // 16) * 16)
     encryptor = Cipher(algorithms.AES256(KEY), modes.CBC(IV)).encryptor()
     return HEADERS, {"ciphertext": base64.b64encode(encryptor.update(whole) + encryptor.finalize()).decode()}

@@ -30,7 +30,7 @@ def kept_call(harness: ReceiptHarness) -> ReceiptCall:
     return ReceiptCall.decode(json.loads(entry.body))
 
 
-def mend(monkeypatch: pytest.MonkeyPatch, **names: str) -> None:
+def fix(monkeypatch: pytest.MonkeyPatch, **names: str) -> None:
     """As a person does who has seen the shape: the tables get further names."""
     fields = {name: (*known, *([names[name]] if name in names else [])) for name, known in receipts.FIELDS.items()}
     monkeypatch.setattr(receipts, "FIELDS", fields)
@@ -116,7 +116,7 @@ def test_once_the_table_is_mended_what_is_kept_is_read_by_the_same_code(
     harness.post(**CALLS[name])  # type: ignore[arg-type] # one of these
     assert harness.status() == "sent"
     harness.clock.sleep(5 * DAY_SECONDS)
-    mend(monkeypatch, verification_id="reqId", number="to", status="dlr")
+    fix(monkeypatch, verification_id="reqId", number="to", status="dlr")
 
     assert harness.redrive() == []
 
@@ -141,7 +141,7 @@ def test_a_redriven_receipt_without_a_known_id_concludes_only_what_it_could_when
     harness.post({"id": "new", "mobileNumber": number()[3:], "status": "DELIVRD"})
     harness.clock.sleep(2 * DAY_SECONDS)
     harness.put(row(0, "unknown", claimed_at=times.iso(harness.clock.now - 60)))
-    mend(monkeypatch, verification_id="id")
+    fix(monkeypatch, verification_id="id")
 
     assert harness.redrive() == []
 
@@ -151,7 +151,7 @@ def test_a_redriven_receipt_without_a_known_id_concludes_only_what_it_could_when
 def test_a_redriven_call_waits_for_its_account(harness: ReceiptHarness, monkeypatch: pytest.MonkeyPatch):
     harness.put(row())
     harness.post(UNKNOWN)
-    mend(monkeypatch, verification_id="reqId", number="to", status="dlr")
+    fix(monkeypatch, verification_id="reqId", number="to", status="dlr")
     good = harness.secrets.secrets.pop(SECRET)
     harness.clock.sleep(3_600)
     [entry] = harness.kept
@@ -170,7 +170,7 @@ def test_a_redriven_call_whose_message_cannot_be_looked_up_is_dead_lettered_whol
     harness.put(row())
     harness.post(UNKNOWN)
     harness.clock.sleep(5 * DAY_SECONDS)
-    mend(monkeypatch, verification_id="reqId", number="to", status="dlr")
+    fix(monkeypatch, verification_id="reqId", number="to", status="dlr")
     harness.dynamodb.down("query", LOST_BEFORE)
 
     assert harness.redrive() == ["sqs-0"]

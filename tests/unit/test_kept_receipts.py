@@ -78,7 +78,7 @@ def test_a_strange_message_on_the_queue_has_a_shape_of_its_own(harness: ReceiptH
 
     [shape] = peek(client(harness), KEPT)
 
-    assert shape.errors == ("it is no kept call",)
+    assert shape.errors == ("it is not a kept call",)
     assert redriven(harness) == 1
     assert let_receive_run(harness) == ["sqs-0"], "it ends in the dead letters"
 

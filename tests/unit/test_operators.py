@@ -284,7 +284,7 @@ def test_a_campaigns_messages_are_sent_again_once_shown(operators: Operators, br
         "To be sent again: 3 expired (3 parts).\n"
         "CleverTap was told that 3 of them failed, and is told of the new end, too.\n"
         "Left as they are: 1 unknown.\n"
-        "Unknown messages may have arrived; --unknown sends them all the same.\n"
+        "Unknown messages may have arrived; --unknown sends them anyway.\n"
     )
     assert ended.out.startswith("3 messages are queued")
     assert len(decode(bridge.sqs.entries[0].body).messages) == 3

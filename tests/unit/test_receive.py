@@ -116,7 +116,7 @@ def test_an_account_whose_secret_is_broken_gets_its_receipts_again(harness: Rece
 
     printed = capsys.readouterr().out
     assert metrics(printed) == {(ACCOUNT_ID, "AccountMisconfigured"): [1]}
-    assert "receipts wait for their account" in printed
+    assert "account cannot be used: receipts wait" in printed
 
 
 def test_while_secrets_manager_is_silent_receipts_come_again_without_an_alarm(harness: ReceiptHarness):
@@ -234,7 +234,11 @@ def test_a_log_that_refuses_is_logged_once_a_call_and_counted(harness: ReceiptHa
 
     harness.post([receipt(n) for n in range(50)])
 
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "receipts wait for the log" in line]
+    lines = [
+        json.loads(line)
+        for line in capsys.readouterr().out.splitlines()
+        if "log does not answer: receipts wait" in line
+    ]
     assert ["AccessDeniedException" in line["reason"] for line in lines] == [True]
     assert harness.counts == {"LogRefused": 1, "ReceiptsParked": 50}
 
@@ -311,7 +315,7 @@ def test_what_can_neither_be_written_nor_parked_has_to_come_again(harness: Recei
 
     assert harness.post([receipt(0), receipt(1)]) == LATER
 
-    assert harness.status(1) == "delivered", "the others are written all the same"
+    assert harness.status(1) == "delivered", "the others are written anyway"
     harness.parked.heal()
     assert harness.post([receipt(0), receipt(1)])[0] == 200, "and the repetition changes nothing"
     assert harness.counts["ReceiptsDelivered"] == 1
@@ -357,7 +361,7 @@ def test_a_malformed_row_holds_up_the_receipts_of_its_recipient_alone_and_until_
     assert harness.post([receipt(0), receipt(1)])[0] == 200
 
     assert harness.status(1) == "delivered"
-    assert "malformed rows in the log: their receipts wait until they are mended" in capsys.readouterr().out
+    assert "malformed rows in the log: their receipts wait until they are fixed" in capsys.readouterr().out
     harness.put(row(0))
     assert harness.retry_parked() == []
     assert harness.status(0) == "delivered"

@@ -107,11 +107,11 @@ def test_a_reply_that_cannot_be_shown_is_told_once_all_the_same(harness: Receipt
 
     assert harness.post(reply())[0] == 200
 
-    assert "a reply is not shown in its message's row" in capsys.readouterr().out
+    assert "reply not written into its message's row" in capsys.readouterr().out
     assert [entry.queue for entry in harness.parked.entries] == ["reports"]
 
 
-# ── what is no reply ─────────────────────────────────────────────────────────
+# ── what is not a reply ─────────────────────────────────────────────────────────
 
 NO_REPLIES = {
     "a receipt with its text": receipt(0, text=YES),
@@ -225,7 +225,7 @@ def test_a_malformed_row_makes_a_reply_wait_until_it_is_mended(harness: ReceiptH
     harness.dynamodb.items[key]["segments"] = {"N": "1.5"}
 
     assert harness.post(reply())[0] == 200
-    assert "malformed row: a reply waits until it is mended" in capsys.readouterr().out
+    assert "malformed row: a reply waits until it is fixed" in capsys.readouterr().out
     harness.put(row())
     for _ in rounds(harness.parked):
         if harness.passed_on:

@@ -111,10 +111,10 @@ def test_the_way_of_a_message_through_the_log_is_one_report(harness: ReceiptHarn
 
 @pytest.mark.parametrize("status", sorted(FINAL - {Status.DELIVERED}))
 def test_what_was_final_from_the_start_is_reported_with_code_and_reason(harness: ReceiptHarness, status: str):
-    harness.stream(change(row(0, status, code="910", reason="to is no possible phone number")))
+    harness.stream(change(row(0, status, code="910", reason="to is not a possible phone number")))
 
     [item] = harness.clevertap.taken
-    assert (item["event"], item["code"], item["description"]) == ("failed", "910", "to is no possible phone number")
+    assert (item["event"], item["code"], item["description"]) == ("failed", "910", "to is not a possible phone number")
 
 
 def test_an_event_without_records_is_done(harness: ReceiptHarness):
@@ -313,7 +313,7 @@ def test_what_clevertap_does_not_take_is_posted_after_ten_minutes(
     assert harness.clock.now == START + 600
     assert harness.delayed.entries == []
     assert harness.counts == {"ReportsRetried": 2, "ReportsPosted": 2}
-    assert "callbackUrl" not in capsys.readouterr().out, "nobody has to mend anything"
+    assert "callbackUrl" not in capsys.readouterr().out, "nobody has to fix anything"
 
 
 def test_the_waits_double_and_the_last_try_is_after_a_day(harness: ReceiptHarness):

@@ -90,7 +90,7 @@ def test_a_message_is_sent_again_as_it_was_and_its_row_says_on_whose_word(bridge
     [sent] = bridge.dynamodb.rows()
     assert (sent.status, sent.resent_by, sent.resent_at) == ("sent", BY, times.iso(START))
     assert (sent.text, sent.campaign_id, sent.sender_id, sent.template_id) == (text(), "42", "SHOP", "1107")
-    assert sent.accepted_at == times.iso(START), "its validity begins anew"
+    assert sent.accepted_at == times.iso(START), "its validity starts again"
     [given] = decode(body).messages
     assert (given.text, given.country_code, given.sender_id, given.segments) == (text(), "91", "SHOP", 1)
 

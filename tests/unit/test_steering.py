@@ -297,7 +297,7 @@ def test_a_look_that_fails_while_sending_is_said_and_changes_nothing(
     bridge.dispatch(of_campaign(10, first=20), of_campaign(10, first=30, campaign="autumn"))
 
     assert bridge.dynamodb.statuses() == ["cancelled"] * 20 + ["sent"] * 20
-    assert "what was decided before goes on" in capsys.readouterr().out
+    assert "pauses and stops cannot be read" in capsys.readouterr().out
 
 
 @pytest.mark.fault("campaigns-unreadable")

@@ -149,7 +149,7 @@ def test_no_other_end_may_be_claimed_over(change: dict[str, str]):
 
 
 def test_a_message_that_is_not_queued_a_second_time_is_refused_anew():
-    # Its chunk, too, may be on the queue all the same, and was accepted after the first refusal.
+    # Its chunk, too, may be on the queue anyway, and was accepted after the first refusal.
     again = replace(NOT_QUEUED, accepted_at=AGAIN, final_at="2026-11-24T10:05:09.000Z")
 
     assert holds(recordable(again), NOT_QUEUED)

@@ -25,7 +25,7 @@ CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
 def connector(url: str) -> Callable[[], socket.socket]:
     """What connects to the server of a URL.
 
-    Over https as the environment wants it: with the certificates of AWS_CA_BUNDLE in the place of the system's, and
+    Over https as the environment wants it: with the certificates of AWS_CA_BUNDLE in place of the system's, and
     through HTTPS_PROXY, but for what NO_PROXY names. http is for this machine, and goes nowhere else.
 
     Raises:

@@ -1,6 +1,6 @@
 """AWS's JSON protocol, in which DynamoDB, SQS and Secrets Manager speak: POST of a document, its operation in a header.
 
-boto3's clients do the same for any service, and work out endpoint, shapes and retries anew for each call: most of a
+boto3's clients do the same for any service, and work out endpoint, shapes and retries again for each call: most of a
 message's CPU, and most of a cold start. What is sent and what comes back is the same; tests compare it with boto3's
 (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html).
 """

@@ -1,7 +1,7 @@
 """AWS's signature version 4 for one service and one kind of request: a JSON service's POST to "/".
 
-botocore's signer works for any request and derives the day's key anew for each: a tenth of a claim's CPU. Tests compare
-this with botocore's (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
+botocore's signer works for any request and derives the day's key again for each: a tenth of a claim's CPU. Tests
+compare this with botocore's (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
 """
 
 from __future__ import annotations

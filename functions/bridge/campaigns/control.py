@@ -1,6 +1,6 @@
 """What people decided about a campaign, or about an account as a whole: whether its messages are sent.
 
-    running ──pause──▶ paused ──resume──▶ running      what waits keeps its place, and its validity goes on
+    running ──pause──▶ paused ──resume──▶ running      what waits keeps its place, and its validity keeps running
        └──────stop──────┴─▶ stopped ──resume──▶ running  what was not begun is cancelled
 
 It stands in the campaign's item in `CampaignTable`, beside its counters: `state` (absent: running), `changedAt`,

@@ -1,7 +1,7 @@
 """What CleverTap encrypted: AES-256-CBC over the whole payload (docs/contracts/clevertap.md §5).
 
 Whatever is wrong with an encrypted payload, the caller gets one and the same answer. After the look at its form, which
-the caller knows anyhow, each one takes the same steps, so that the time tells nothing either: who holds a key to the
+the caller knows anyway, each one takes the same steps, so that the time tells nothing either: who holds a key to the
 endpoint, but none to a payload, must not be able to try out what is in it.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Decrypt = Callable[[bytes, bytes, bytes], tuple[bytes, bool]]
     """`bridge.aes.decrypt`, which is imported when it is called."""
 
-_NO_KEY = bytes(32)  # in the place of one that is not known
+_NO_KEY = bytes(32)  # in place of one that is not known
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 

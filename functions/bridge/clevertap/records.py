@@ -35,7 +35,7 @@ _QUOTE = ord('"')
 _STRING_OR_VALUE = re.compile(rb'"[^"]*"?|[\[{,]')
 
 Record = dict[str, Any]
-"""The fields that a record gives. None in its place stands for what is no JSON object."""
+"""The fields that a record gives. None in its place stands for what is not a JSON object."""
 
 
 def parse_records(body: bytes) -> list[Record | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_SEGMENTS = 8  # the vendor's console counts up to 1,224 characters: 8 parts of 153
 MAX_CHARACTERS = MAX_SEGMENTS * 153  # a text with more has more parts, whatever the characters
 MAX_FIELD_BYTES = 512  # of an id; a `$$MessageID` has about 70
-MAX_RECIPIENT = 64  # characters of what is no number, kept in its place
+MAX_RECIPIENT = 64  # characters of what is not a number, kept in its place
 
 _TEMPLATE_ID = re.compile(r"[0-9]{19}")  # a DLT content template's
 
@@ -79,7 +79,7 @@ def own_id() -> str:
 
 def _message(record: Record | None, source: _Source) -> Message:
     if record is None:
-        raise InvalidRecord(Failure.INVALID_RECORD, "the record is no JSON object")
+        raise InvalidRecord(Failure.INVALID_RECORD, "the record is not a JSON object")
     number = _number(record, source.account.country)
     template_id = _field(record, "templateId")
     if (
@@ -113,7 +113,7 @@ def _number(record: Record, country: str) -> Number:
         raise InvalidRecord(Failure.INVALID_NUMBER, "to is missing")
     number = read_number(written, country)
     if number is None:
-        raise InvalidRecord(Failure.INVALID_NUMBER, "to is no possible phone number")
+        raise InvalidRecord(Failure.INVALID_NUMBER, "to is not a possible phone number")
     return number
 
 
@@ -132,7 +132,7 @@ def _field(
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidRecord(failure, f"{name} is no text")
+        raise InvalidRecord(failure, f"{name} is not text")
     if len(value) > MAX_CHARACTERS:  # counted first: encoding megabytes, in each of 1,000 records, takes seconds
         raise InvalidRecord(failure, f"{name} has {len(value)} characters; at most {MAX_CHARACTERS} are taken")
     try:

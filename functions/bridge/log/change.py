@@ -25,6 +25,6 @@ class RowChange:
         """What a record of the stream holds under `dynamodb`.
 
         Raises:
-            KeyError: it is no record of a stream.
+            KeyError: it is not a record of a stream.
         """
         return cls(image["SequenceNumber"], image.get("OldImage", {}), image.get("NewImage", {}))

@@ -75,11 +75,11 @@ class Row:
         """The row in DynamoDB's typed JSON; attributes that it does not know, a later version's, are left out.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no row.
+            KeyError, TypeError, ValueError: it is not a row.
         """
         known = ((_READ[attribute], value) for attribute, value in item.items() if attribute in _READ)
         values = {name: kind(value[letter]) for (name, kind, letter), value in known}
-        if "account" in values and "message_id" in values:  # else it is no row, as the next line says
+        if "account" in values and "message_id" in values:  # else it is not a row, as the next line says
             values["message_id"] = values["message_id"].removeprefix(f"{values['account']}/")
         return cls(**values)
 
@@ -96,7 +96,7 @@ class Row:
         """The row that `to_document` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no row, or another version's.
+            KeyError, TypeError, ValueError: it is not a row, or another version's.
         """
         return cls(**{_BY_ATTRIBUTE[name].name: _BY_ATTRIBUTE[name].read(value) for name, value in document.items()})
 

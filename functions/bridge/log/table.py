@@ -175,12 +175,12 @@ def _standing(error: AwsError) -> Row | None:
     if not isinstance(error, AwsRefused) or error.code != _CONDITION_FAILED:
         return None
     if "Item" not in error.document:
-        raise RowGone("the row is no more there") from None
+        raise RowGone("the row is gone") from None
     return Row.from_item(error.document["Item"])
 
 
 def _failure(error: AwsError, *, perhaps_written: bool) -> LogUnavailable:
-    """What an error says about the table: it may do better in a moment, or somebody has to mend something."""
+    """What an error says about the table: it may do better in a moment, or somebody has to fix something."""
     code = error.code
     if passing(error):
         return LogUnavailable(f"the log did not answer: {code}", perhaps_written=perhaps_written)

@@ -23,7 +23,7 @@
 * `retrying` becomes `rejected` under the same claim when the queue did not take the message for another attempt.
 * `rejected` is an end, with one exception: a message that was **not queued** and of which CleverTap was told with a 503
   that nothing was accepted. CleverTap may give the same id again, and then it is sent. Only to a message that was
-  accepted after the row was written is the claim granted: the chunk that SQS may have taken all the same, which is why
+  accepted after the row was written is the claim granted: the chunk that SQS may have taken anyway, which is why
   the row was written at all, was accepted before, and stays refused.
 * A **resend** is a person's word that a message be sent again over its end. What was provably not sent may be claimed
   again like anything else. `unknown` may only be sent: that it came to nothing this time says nothing of the time
@@ -61,7 +61,7 @@ class Write(Enum):
     granted only over those that were not queued."""
 
     REJECTION = "rejection"
-    """A record that is no message, or a message that was not queued."""
+    """A record that is not a message, or a message that was not queued."""
 
     OUTCOME = "outcome"
     """What came of the claim that stands."""

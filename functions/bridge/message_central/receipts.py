@@ -191,7 +191,7 @@ def _nested(document: Mapping[str, Any]) -> Iterator[list[Any]]:
 
 def _read_receipt(index: int, document: Any, *, needed: frozenset[str]) -> Receipt | Unrecognised:
     if not isinstance(document, dict):
-        return Unrecognised(index, "it is no object", document=document)
+        return Unrecognised(index, "it is not an object", document=document)
     given = _texts(document, MAX_VALUE)
     fields = {name: _first(given, names) for name, names in FIELDS.items()}
     missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if name in needed and not value]
@@ -211,7 +211,7 @@ def _read_reply(index: int, document: Any) -> TextBack | Unrecognised:
         number, text = _first(given, FIELDS["number"]), _first(given, TEXT)
         if number and text and not any(map(_tells_a_status, given.values())):
             return TextBack(number[:MAX_VALUE], text, _first(given, OPTIONAL["country_code"]))
-    return Unrecognised(index, "it is no reply", document=document)
+    return Unrecognised(index, "it is not a reply", document=document)
 
 
 def _tells_a_status(value: str) -> bool:
@@ -228,7 +228,7 @@ def _texts(document: Mapping[str, Any], longest: int) -> dict[str, str]:
 
 
 def _shown(status: str) -> str:
-    """A word that is not known, for whoever mends the table; without its digits where they could be a number or a
+    """A word that is not known, for whoever fixes the table; without its digits where they could be a number or a
     one-time password.
     """
     return re.sub(r"\d", "#", status[:30]) if sum(map(str.isdigit, status)) > MOST_DIGITS else status[:30]

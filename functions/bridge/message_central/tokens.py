@@ -1,4 +1,4 @@
-"""Message Central's tokens: fetched once, kept until they end, fetched anew when refused.
+"""Message Central's tokens: fetched once, kept until they end, fetched again when refused.
 
 The calls and their answers: docs/contracts/message_central.md.
 """
@@ -96,7 +96,7 @@ class Tokens:
             return self._current(account, None) or self._new(account, deadline, None)
 
     def renew(self, refused: Token, deadline: Deadline) -> Token:
-        """Another token in the place of one that was refused, for the account as its secret is now.
+        """Another token in place of one that was refused, for the account as its secret is now.
 
         Raises:
             NoToken: there is none.
@@ -138,7 +138,7 @@ class Tokens:
         if failure and failure.account == account and now < failure.until:
             raise NoToken(failure.outcome)
         if refused and now < refused.since + RENEW_SECONDS:
-            raise NoToken(CREDENTIALS_REFUSED)  # a brand-new token was refused: another would be, too
+            raise NoToken(CREDENTIALS_REFUSED)  # a brand-new token was refused: another would be as well
         return None
 
     def _new(self, account: Account, deadline: Deadline, refused: Token | None) -> Token:

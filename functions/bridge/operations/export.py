@@ -36,7 +36,7 @@ class Exporter:
             LogUnavailable, LogRefused: the log did not answer.
         """
         if not _DAY.fullmatch(day):
-            raise Refused(f"{day} is no day like 2026-11-28")
+            raise Refused(f"{day} is not a day like 2026-11-28")
         return self._reader.rows_of_day(account, day)
 
 

@@ -33,7 +33,7 @@ WAIT_SECONDS = 1  # SQS asks all its servers only where it may wait
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What kept calls have in common: what a person has to know to mend `receipts.py`, and nobody's values.
+    """What kept calls have in common: what a person has to know to fix `receipts.py`, and nobody's values.
 
     `words` are the status words that are not in the table, their digits masked where they could be a number.
     """
@@ -114,7 +114,7 @@ def _shape(body: str) -> Shape:
     try:
         call = ReceiptCall.decode(json.loads(body))
     except (ValueError, KeyError, TypeError):
-        return Shape("", "", "", (), ("it is no kept call",), ())
+        return Shape("", "", "", (), ("it is not a kept call",), ())
     found = _read(call)
     return Shape(
         account=call.account,

@@ -1,6 +1,6 @@
 """Sends messages again that came to an end without being sent, or of which nobody knows whether they were.
 
-Nothing in the log is changed here. The messages are queued anew, each with the very end that the person saw: a worker
+Nothing in the log is changed here. The messages are queued again, each with the very end that the person saw: a worker
 may claim a message over that end and no other (`log/conditions.py`). So a resend that is cut short, run again, or run
 by two persons at once sends each message once.
 """
@@ -163,7 +163,7 @@ def _parts(row: Row) -> int:
 
 
 def _message(row: Row, by: str, now: float) -> Message:
-    """The message of a row as it was, accepted anew."""
+    """The message of a row as it was, accepted again."""
     return Message(
         account=row.account,
         recipient=row.recipient,

@@ -57,7 +57,7 @@ def rotate(client: SecretsManagerClient, secret_name: str, name: str) -> Rotatio
 
     Raises:
         ValueError: no key has this name.
-        UnknownAccount, Misconfigured: there is no such secret, or it is no JSON object.
+        UnknownAccount, Misconfigured: there is no such secret, or it is not a JSON object.
         ChangedMeanwhile: somebody else changed it just now, and that change is no longer the current version.
     """
     if name not in KEYS:
@@ -68,7 +68,7 @@ def rotate(client: SecretsManagerClient, secret_name: str, name: str) -> Rotatio
         raise UnknownAccount(f"there is no secret {secret_name}") from None
     fields = json_object(before.get("SecretString", ""))
     if not fields:
-        raise Misconfigured(f"the secret {secret_name} is no JSON object: put it right before")
+        raise Misconfigured(f"the secret {secret_name} is not a JSON object: fix that first")
     key = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
     client.put_secret_value(SecretId=secret_name, SecretString=json.dumps({**fields, name: key}))
     _check_previous(client, secret_name, before["VersionId"])

@@ -142,7 +142,7 @@ def _words(preview: Preview) -> str:
     if preview.left:
         lines.append(f"Left as they are: {_list(preview.left)}.")
     if preview.left[Status.UNKNOWN]:
-        lines.append("Unknown messages may have arrived; --unknown sends them all the same.")
+        lines.append("Unknown messages may have arrived; --unknown sends them anyway.")
     return "\n".join(lines)
 
 

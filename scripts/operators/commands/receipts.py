@@ -36,7 +36,7 @@ def shapes(context: typer.Context) -> None:
 
 @receipts.command("redrive")
 def redriven(context: typer.Context) -> None:
-    """Take what is kept up once more, after receipts.py was mended and deployed."""
+    """Take what is kept up once more, after receipts.py was fixed and deployed."""
     session = session_of(context)
     target, aws = session.target, session.target.aws
     queue = Queue(target.resource("ReceiptQueue"), aws.sqs(), time.sleep)

@@ -45,5 +45,5 @@ def _epoch(written: str) -> float:
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise UsageError(f"{written} is no time like 2026-11-28T10:00.") from None
+        raise UsageError(f"{written} is not a time like 2026-11-28T10:00.") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

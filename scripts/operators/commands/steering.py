@@ -18,8 +18,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 
 def pause(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:
-    """Hold a campaign: what waits keeps its place, and its validity goes on."""
-    _change(context, campaign, State.PAUSED, note, "Pause {}: what waits keeps its place, validity goes on.", yes=yes)
+    """Hold a campaign: what waits keeps its place, and its validity keeps running."""
+    _change(
+        context, campaign, State.PAUSED, note, "Pause {}: what waits keeps its place, validity keeps running.", yes=yes
+    )
 
 
 def resume(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge import answers
 from bridge.accept_log import note_unrecorded
 from bridge.batch import Batch
-from bridge.campaigns.control import State
 from bridge.chunk import Chunk, Lane
 from bridge.clevertap.encryption import is_encrypted
 from bridge.clevertap.records import parse_records
@@ -20,8 +19,7 @@ from bridge.errors import NothingAccepted
 from bridge.forbid import deadline_for_sqs, not_queued
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Status
-from bridge.promotional_hours import wait_of
-from bridge.send import STOPPED, Ending
+from bridge.send import Ending
 from bridge.sqs import Queued
 from bridge.steering import keys_of
 
@@ -128,23 +126,12 @@ class Acceptor:
             batch.postpone(message, leftovers, Cause.LOG)
         else:
             self._look(message)
-            self._add(message, account, leftovers, batch)
+            batch.add(message, account, leftovers)
             batch.run()
         [result] = batch.results
         if result.cause in (Cause.LOG, Cause.LOG_REFUSED):
             self._log_silent_until = max(self._log_silent_until, self._clock() + LOG_PAUSE_SECONDS)
         return result
-
-    def _add(self, message: Message, account: Account, leftovers: Leftovers, batch: Batch) -> None:
-        state = self._engine.steering.state_of(message)
-        if state is State.STOPPED:
-            batch.end(message, leftovers, STOPPED)
-        elif state is State.PAUSED:
-            batch.postpone(message, leftovers, Cause.PAUSED)
-        elif wait := wait_of(message, account, self._clock(), batch.sending.remaining()):
-            batch.postpone(message, leftovers, Cause.HOURS, wait)
-        else:
-            batch.send(message, account, leftovers)
 
     def _look(self, message: Message) -> None:
         """Read what was decided about the message's campaign and account, and the account's breaker, unless that was

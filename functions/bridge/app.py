@@ -231,12 +231,11 @@ class App:
         from bridge.send import Sender
         from bridge.steering import Steering
 
-        log, vendor = self._log(), self.vendor(concurrency)
-        sender = Sender(log, vendor, self._settings.worker_lifetime, self._clock)
+        sender = Sender(self._log(), self.vendor(concurrency), self._settings.worker_lifetime, self._clock)
         shared, steering = SharedBreaker(self._campaign_table), Steering(self._campaign_table, self._clock)
         options: Any = {"concurrency": concurrency, "failures": failures, "clock": self._clock}
         options["allowance"] = partial(self._allowance, steering)
-        return Engine(sender, vendor, log, shared, steering, **options)
+        return Engine(sender, shared, steering, **options)
 
     def _allowance(self, steering: Steering, account: Account, *, single: bool) -> Allowance:
         from bridge.allowance import Allowance, Limits

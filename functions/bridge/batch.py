@@ -21,6 +21,7 @@ from bridge.deal import Deal, Guard, Job, Line
 from bridge.finish import Finisher
 from bridge.leftovers import fault_of
 from bridge.message import Cause
+from bridge.promotional_hours import wait_of
 from bridge.send import STOPPED, Attempt, Ending, SendResult
 from bridge.steering import keys_of
 from bridge.telemetry import logger
@@ -68,6 +69,24 @@ class Batch:
         self._looking: threading.Thread | None = None
         self._keys: Sequence[Key] = ()
         self._look_by = Deadline.within(LOOK_SECONDS, invocation.deadline.clock)
+
+    def add(self, message: Message, account: Account | None, leftovers: Leftovers) -> float:
+        """Add a message: it is sent unless it was stopped, is paused, its account cannot be used (None), or it is
+        promotional and outside its hours. Returns the seconds until those hours; 0.0 where they hold nothing.
+        """
+        state = self._engine.steering.state_of(message)
+        if state is State.STOPPED:
+            self.end(message, leftovers, STOPPED)
+        elif state is State.PAUSED:
+            self.postpone(message, leftovers, Cause.PAUSED)
+        elif account is None:
+            self.postpone(message, leftovers, Cause.ACCOUNT)
+        elif wait := wait_of(message, account, self._engine.clock(), self.sending.remaining()):
+            self.postpone(message, leftovers, Cause.HOURS, wait)
+            return wait
+        else:
+            self.send(message, account, leftovers)
+        return 0.0
 
     def send(self, message: Message, account: Account, leftovers: Leftovers) -> None:
         """Add a message that is to be sent."""

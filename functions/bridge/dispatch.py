@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
-from bridge.campaigns.control import State
 from bridge.errors import LogUnavailable
 from bridge.leftovers import Leftovers
-from bridge.message import Cause
-from bridge.promotional_hours import until, wait_of
-from bridge.send import STOPPED, TOO_OLD
+from bridge.promotional_hours import until
+from bridge.send import TOO_OLD
 from bridge.sqs import Queued
 from bridge.steering import keys_of
 from bridge.telemetry import logger
@@ -83,26 +81,18 @@ class Dispatcher:
         if not chunk.messages:
             return
         account = account_or_none(self._secrets, chunk.account, invocation, "messages")
-        now, takes, held = self._clock(), batch.sending.remaining(), 0.0
+        held = 0.0
         for message in chunk.messages:
-            state = self.engine.steering.state_of(message)
             if self._is_too_old(message.accepted_at):
                 batch.end(message, leftovers, TOO_OLD)
-            elif state is State.STOPPED:
-                batch.end(message, leftovers, STOPPED)
-            elif state is State.PAUSED:
-                batch.postpone(message, leftovers, Cause.PAUSED)
-            elif account is None:
-                batch.postpone(message, leftovers, Cause.ACCOUNT)
-            elif wait := wait_of(message, account, now, takes):
-                held = wait
-                batch.postpone(message, leftovers, Cause.HOURS, wait)
             else:
-                batch.send(message, account, leftovers)
+                held = max(held, batch.add(message, account, leftovers))
 
         if held:
             logger.info(
-                "promotional messages wait until their hours begin", account=chunk.account, until=until(now, held)
+                "promotional messages wait until their hours begin",
+                account=chunk.account,
+                until=until(self._clock(), held),
             )
 
     def _is_too_old(self, accepted_at: float) -> bool:

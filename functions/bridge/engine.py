@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bridge.allowance import Allowance
     from bridge.campaigns.shared_breaker import SharedBreaker
     from bridge.campaigns.table import Key
-    from bridge.log.log import Log
-    from bridge.message_central.client import MessageCentral
     from bridge.send import Sender
     from bridge.steering import Steering
 
@@ -27,8 +25,6 @@ class Engine:
     def __init__(
         self,
         sender: Sender,
-        vendor: MessageCentral,
-        log: Log,
         shared: SharedBreaker,
         steering: Steering,
         *,
@@ -38,17 +34,17 @@ class Engine:
         clock: Callable[[], float],
     ) -> None:
         """`concurrency` messages are at the vendor at once; so many `failures` in a row open a breaker.
-        `allowance` makes one for an account.
+        `allowance` makes one for an account; `clock` gives epoch seconds.
         """
         self.sender = sender
-        self.vendor = vendor
-        self.log = log
+        self.vendor = sender.vendor
+        self.log = sender.log
         self.concurrency = concurrency
         self.steering = steering
         self._allowance = allowance
         self._shared = shared
         self._failures = failures
-        self._clock = clock
+        self.clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._throttles: dict[str, Throttle] = {}
 
@@ -71,11 +67,11 @@ class Engine:
     def breaker(self, account: str) -> Breaker:
         """An account's breaker."""
         if account not in self._breakers:
-            self._breakers[account] = Breaker(account, self._shared, self._failures, self._clock)
+            self._breakers[account] = Breaker(account, self._shared, self._failures, self.clock)
         return self._breakers[account]
 
     def throttle(self, account: str) -> Throttle:
         """An account's throttle."""
         if account not in self._throttles:
-            self._throttles[account] = Throttle(self.concurrency, self._clock)
+            self._throttles[account] = Throttle(self.concurrency, self.clock)
         return self._throttles[account]

@@ -106,19 +106,19 @@ class Sender:
 
     def __init__(self, log: Log, vendor: MessageCentral, worker_lifetime: float, clock: Callable[[], float]) -> None:
         """`worker_lifetime` is the longest that any worker lives, in seconds; `clock` gives epoch seconds."""
-        self._log = log
-        self._vendor = vendor
+        self.log = log
+        self.vendor = vendor
         self._lifetime = worker_lifetime + CLOCK_SKEW_SECONDS
         self._clock = clock
 
     def send(self, attempt: Attempt, deadline: Deadline) -> SendResult:
         """Claim a message and give it to the vendor."""
-        claim = self._log.new_claim(attempt.message, attempt.claim_id, report=bool(attempt.account.callback_url))
-        refused = self._claim(attempt.message, claim.id, partial(self._log.claim, claim, deadline), deadline)
+        claim = self.log.new_claim(attempt.message, attempt.claim_id, report=bool(attempt.account.callback_url))
+        refused = self._claim(attempt.message, claim.id, partial(self.log.claim, claim, deadline), deadline)
         if refused:
             return refused
         started = self._clock()
-        outcome = self._vendor.send(attempt.message, attempt.account, deadline, attempt.permit)
+        outcome = self.vendor.send(attempt.message, attempt.account, deadline, attempt.permit)
         seconds = self._clock() - started
         message = attempt.message
         if outcome.status is Status.RETRYING:  # only then: it says that nothing was sent
@@ -130,7 +130,7 @@ class Sender:
     ) -> SendResult:
         """End a message that is not to be sent, unless it was sent before. The log says so at once."""
         name = claim_id(worker)
-        end = partial(self._log.end, message, name, outcome, deadline, report=report)
+        end = partial(self.log.end, message, name, outcome, deadline, report=report)
         return self._claim(message, name, end, deadline) or SendResult(Ending.ENDED, message, outcome=outcome)
 
     def _claim(self, message: Message, name: str, claim: Callable[[], None], deadline: Deadline) -> SendResult | None:
@@ -154,7 +154,7 @@ class Sender:
         if busy_for > 0:
             return SendResult(Ending.IN_FLIGHT, message, was=Status.SENDING, busy_for=busy_for)
         try:
-            abandoned = self._log.mark_unknown(row, deadline)
+            abandoned = self.log.mark_unknown(row, deadline)
         except LogUnavailable as error:
             return _not_attempted(message, error)
         return SendResult(Ending.ABANDONED if abandoned else Ending.DUPLICATE, message, was=Status.UNKNOWN)

@@ -1,4 +1,4 @@
-"""Schemathesis makes requests out of openapi.yaml, and holds the running bridge's answers against it."""
+"""Schemathesis makes requests out of openapi.yaml, and compares the running bridge's answers with it."""
 
 from __future__ import annotations
 

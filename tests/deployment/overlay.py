@@ -1,4 +1,4 @@
-"""What has to be changed in the template before ministack can hold it, and nothing else.
+"""What has to be changed in the template before ministack can create it, and nothing else.
 
 `sam deploy` runs on the real template, as built; this is laid over it. Each change has its reason here;
 docs/emulators.md lists what is therefore not tried.

@@ -231,7 +231,7 @@ def test_counting_a_million_messages_costs_less_than_five_cents():
     assert cost.batched(cost.Measured(0.002, 0.00005, 0.5, 0.001, 0.001))["counts"] < 0.05
 
 
-# The artifact's version (that docs/ describes alarms and parameters is held by test_docs.py)
+# The artifact's version (that docs/ describes alarms and parameters is checked by test_docs.py)
 
 
 def test_the_version_is_the_same_wherever_it_stands():

@@ -157,7 +157,7 @@ class Acceptor:
         message = result.message
         if queued is Queued.YES:
             if result.claim and result.outcome:
-                # For who looks: the message on the queue names this claim, so it passes without.
+                # For people who look into the log; the message on the queue names this claim and needs no record.
                 self._log.record([self._log.outcome_row(result.claim, result.outcome)], invocation.deadline)
             if not message.unsent_claims:  # else its claim's row is counted
                 self._accept_log.count([message], invocation)

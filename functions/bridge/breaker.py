@@ -6,8 +6,8 @@
       └──────────────────────────── failed ──────────────────────────┴────────────────────┘
 
 One message is no evidence: a text that the vendor always chokes on opens nothing, however often it comes. All workers
-of an account share the breaker (`campaigns/shared_breaker.py`): a worker looks at it when it begins, and only who has
-reserved the probe makes it.
+of an account share the breaker (`campaigns/shared_breaker.py`): a worker looks at it when it begins, and only the
+worker that has reserved the probe makes it.
 """
 
 from __future__ import annotations

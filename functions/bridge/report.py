@@ -84,8 +84,8 @@ class Reporter:
     def retry(self, message: SqsMessage, invocation: Invocation) -> bool:
         """Post delayed reports if they are due; False when SQS has to give them again, or to the dead letters.
 
-        After a day they are posted once more, then they only pass on to the dead letters. Who redrives those begins to
-        count SQS's receives at 1, and has them posted.
+        After a day they are posted once more, then they only pass on to the dead letters. When a person redrives
+        those, SQS counts its deliveries from 1 again, and they are posted.
         """
         try:
             pending = Pending.decode(message.body)

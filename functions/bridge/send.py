@@ -47,7 +47,7 @@ STOPPED = Outcome(Status.CANCELLED, Failure.STOPPED, reason="stopped by an opera
 
 
 class Ending(Enum):
-    """How an attempt ended, for who has to do what comes next."""
+    """How an attempt ended: what has to be done next follows from it."""
 
     ATTEMPTED = "attempted"
     """The vendor was called (or surely could not be): `outcome` is to be recorded under `claim`."""
@@ -80,7 +80,7 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to send a message. Who waits for it may revoke it while nothing was written to the vendor."""
+    """One attempt to send a message. While nothing was written to the vendor, the thread that waits may revoke it."""
 
     message: Message
     account: Account

@@ -4,7 +4,7 @@
     ── Permit.begin(): from here on the request counts as written ──
     writing, headers, body                  ≤ 8 s
 
-Only the name's look-up cannot be interrupted. Who does not want to wait for it revokes the permit.
+Only the name's look-up cannot be interrupted. A thread that does not want to wait for it revokes the permit.
 """
 
 from __future__ import annotations

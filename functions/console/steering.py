@@ -52,6 +52,6 @@ class SteeringPages:
 
 
 def who(request: Request) -> str:
-    """Who steers, as far as anybody can say: CloudWatch tells nobody's name, so it is the one that was typed."""
+    """Who steers, as far as anybody can say: CloudWatch does not say, so it is the name that was typed."""
     name = request.field("who")[:LONGEST_NAME]
     return f"console, {name}" if name else "console"

@@ -43,7 +43,7 @@ def utc(iso: str) -> str:
 
 
 def spoken(figures: Figures) -> str:
-    """A bar, for who does not see it."""
+    """A bar in words, for people who do not see it."""
     parts = ", ".join(f"{part.count:,} {part.name}" for part in figures.bar)
     return f"{figures.total:,} messages: {parts}" if parts else "no messages"
 

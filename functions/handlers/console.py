@@ -19,7 +19,7 @@ RESPONSE_MARGIN = 0.5  # seconds of the function's time, to give the answer
 
 
 def console(views: Views, event: dict[str, Any], _: Invocation) -> dict[str, str] | str:
-    """The HTML that a widget shows; or, to who sets a widget up, what there is to know of the function."""
+    """The HTML that a widget shows; or, to a person who sets a widget up, what the function takes."""
     return {"markdown": DESCRIPTION} if event.get("describe") else views.answer(request_of(event))
 
 

@@ -174,7 +174,7 @@ def _change(control: Control) -> tuple[str, dict[str, Any]]:
     given = {name: {"S": value} for name, value in values.items() if value is not None}
     absent = [name for name in values if name not in given]
     if control.state is not State.RUNNING:
-        absent.append("expiresAt")  # who held a campaign back finds it held back, however long nothing is sent
+        absent.append("expiresAt")  # what a person held back stays held back, however long nothing is sent
     changes = ", ".join(f"{'#state' if name == 'state' else name} = :{name}" for name in given)
     update = f"SET {changes}, actions = list_append(if_not_exists(actions, :none), :actions)"
     options = {

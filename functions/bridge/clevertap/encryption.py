@@ -1,8 +1,8 @@
 """What CleverTap encrypted: AES-256-CBC over the whole payload (docs/contracts/clevertap.md §5).
 
 Whatever is wrong with an encrypted payload, the caller gets one and the same answer. After the look at its form, which
-the caller knows anyway, each one takes the same steps, so that the time tells nothing either: who holds a key to the
-endpoint, but none to a payload, must not be able to try out what is in it.
+the caller knows anyway, each one takes the same steps, so that the time tells nothing either: somebody with a key to
+the endpoint, but none to a payload, must not be able to try out what is in it.
 """
 
 from __future__ import annotations

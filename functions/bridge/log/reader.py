@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """Reads rows of one account, and forgets them. Nothing is tried again: who asks can ask once more."""
+    """Reads rows of one account, and forgets them. Nothing is tried again: the person can ask again."""
 
     def __init__(self, table: str, client: DynamoDB, sleep: Callable[[float], None]) -> None:
         self._table = LogTable(table, client, sleep)

@@ -72,7 +72,7 @@ class LogTable:
         return {(item["recipient"]["S"], item["messageId"]["S"]) for item in items}
 
     def query(self, **parameters: Any) -> Iterator[Row]:
-        """Rows of one recipient. Not tried again: who asks can wait.
+        """Rows of one recipient. Not tried again: the caller can.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.

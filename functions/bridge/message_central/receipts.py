@@ -173,7 +173,7 @@ def _read_as(reader: Reader, index: int, document: Any) -> list[Part]:
         return whole
     nested = [[reader(index + n, one) for n, one in enumerate(inner)] for inner in _nested(document)]
     readable = [inner for inner in nested if _any_read(inner)]
-    # Where two fields hold receipts, who knows which are meant.
+    # Where two fields hold receipts, nobody knows which are meant.
     return readable[0] if len(readable) == 1 else whole
 
 

@@ -40,7 +40,7 @@ RELOAD_SECONDS = 3.0  # nor is a secret read again: one call to Secrets Manager 
 class Token:
     """A token and the account it was given for; `until` and `since` in epoch seconds.
 
-    `replaced` is the account as its secret was before: who still holds that may use this token as well.
+    `replaced` is the account as its secret was before: a thread that still holds that may use this token, too.
     """
 
     value: str = field(repr=False)

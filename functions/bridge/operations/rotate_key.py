@@ -40,7 +40,8 @@ class Rotation:
 def overlap_ends(client: SecretsManagerClient, secret_name: str) -> float:
     """Until when what the secret held before its last change opens the account, in epoch seconds.
 
-    A rotation before that moment ends it at once: who still uses the key from before the last change is shut out.
+    A rotation before that moment ends it at once: it shuts out everybody who still uses the key from
+    before the last change.
 
     Raises:
         UnknownAccount: there is no such secret.

@@ -21,7 +21,9 @@ def rotate_key(context: typer.Context, name: Name, yes: Yes = False) -> None:  #
     client, secret = session.target.aws.client("secretsmanager"), f"{session.target.stack}/{session.account}"
     early = overlap_ends(client, secret) > time.time()
     shut_out = (
-        " It was changed within the last day: who still uses what it held before that is shut out." if early else ""
+        " It was changed within the last day: everybody who still uses what it held before that is shut out."
+        if early
+        else ""
     )
     session.output.confirm(f"Put a new {name} into the secret {secret}.{shut_out}", yes=yes)
     rotation = rotate(client, secret, name)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from bridge.operations.messages import masked
 from local.poller import PAUSE, Poller
 from local.stream import StreamReader
 
@@ -155,8 +156,3 @@ def line(row: dict[str, Any], now: datetime) -> str:
     code = f"code {row['code']}" if row.get("code") else ""
     more = " ".join(part for part in (row.get("verificationId", ""), code, row.get("reason", "")) if part)
     return f"{now:%H:%M:%S}  {masked(row['recipient'])}  [{colour}]{status:12}[/]{more}"
-
-
-def masked(number: str) -> str:
-    """A number with its middle hidden, of the same length."""
-    return number[:5] + "*" * (len(number) - 8) + number[-3:]

@@ -47,7 +47,7 @@ def test_with_a_pasted_token_neither_password_nor_email_are_needed():
 
 
 def test_a_secret_without_fields_is_no_account():
-    assert "no JSON object" in faulty({})
+    assert "not a JSON object" in faulty({})
 
 
 @pytest.mark.parametrize("field", KEYS)

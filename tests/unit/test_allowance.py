@@ -187,7 +187,7 @@ def test_a_fault_of_ours_in_a_reservation_holds_nobody_up(
     assert bridge.dispatch(chunk(3)) == [True]
 
     assert [numbers for numbers, _, _ in queued(bridge)] == [[0, 1, 2]]
-    assert "a reservation failed" in capsys.readouterr().out
+    assert "reservation failed" in capsys.readouterr().out
 
 
 # The day

@@ -119,7 +119,7 @@ def test_a_secret_that_nobody_can_open_is_logged_for_the_person_on_call(
 
     refused(callers, key())
 
-    assert "no JSON object" in capsys.readouterr().out
+    assert "not a JSON object" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("short", ["k", "elevenchars"])
@@ -288,7 +288,7 @@ def test_a_secret_that_was_broken_by_an_edit_is_told_to_who_knew_its_key(
 ):
     manager.change(NAME, "no JSON", clock.now)
 
-    with pytest.raises(Misconfigured, match="no JSON object"):
+    with pytest.raises(Misconfigured, match="not a JSON object"):
         callers.authenticate(key())
     refused(callers, key("guess"))
 

@@ -69,7 +69,7 @@ def test_a_secret_made_by_hand_may_lack_even_its_key():
 
 @pytest.mark.parametrize("secret", [[], "text", None])
 def test_a_secret_that_is_no_object_is_said_to_be_none(secret):
-    with pytest.raises(FormError, match="no JSON object"):
+    with pytest.raises(FormError, match="not a JSON object"):
         deployed(secret)
 
 
@@ -96,7 +96,7 @@ def test_a_stack_that_is_not_there_is_an_error_that_says_so():
 
 
 def test_another_stack_is_an_error_that_says_so():
-    with pytest.raises(FormError, match="not this bridge"):
+    with pytest.raises(FormError, match="another stack"):
         read_account(client("secretsmanager"), "other", None, {})
 
 

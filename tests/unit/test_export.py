@@ -31,7 +31,7 @@ def test_the_messages_of_one_day_and_account_are_found(bridge: Bridge):
 
 @pytest.mark.parametrize("day", ["", "today", "2026-11", "2026-11-28T10", "28.11.2026"])
 def test_what_is_no_day_is_refused(bridge: Bridge, day: str):
-    with pytest.raises(Refused, match="is no day"):
+    with pytest.raises(Refused, match="is not a day"):
         bridge.app_now.export.day(day, ACCOUNT_ID)
 
 

@@ -40,7 +40,7 @@ EVERYWHERE = {*OURS, *POWERTOOLS, *OTHERS}
 IMPORTS = {
     "accept": {*EVERYWHERE, "phonenumbers"},
     "dispatch": EVERYWHERE,
-    "receive": {*EVERYWHERE, "phonenumbers"},
+    "receive": {*EVERYWHERE, "phonenumbers"} - {"urllib3"},
     "report": EVERYWHERE,
     "console": {*EVERYWHERE, *PAGES, "phonenumbers"} - {"urllib3"},
     "steer": {*EVERYWHERE, *PAGES, "phonenumbers"} - {"urllib3"},

@@ -145,7 +145,7 @@ def test_an_empty_span_asks_nothing(world: World):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("yesterday", "2026-11-28T10:00"), "yesterday is no time"),
+        (("yesterday", "2026-11-28T10:00"), "yesterday is not a time"),
         (("2026-11-28T10:00", "2026-11-28T09:00"), "is after"),
     ],
 )

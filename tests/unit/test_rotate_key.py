@@ -89,7 +89,7 @@ def test_until_when_the_last_change_is_overlapped_can_be_asked_before(client: An
 def test_a_secret_that_cannot_be_read_is_left_as_it_is(client: Any, text: str):
     client.put_secret_value(SecretId=NAME, SecretString=text)
 
-    with pytest.raises(Misconfigured, match="no JSON object"):
+    with pytest.raises(Misconfigured, match="not a JSON object"):
         rotate(client, NAME, "apiKey")
 
     assert client.get_secret_value(SecretId=NAME)["SecretString"] == text

@@ -92,7 +92,7 @@ def test_a_secret_that_is_no_json_object_shows_nothing_of_itself(
 ):
     manager.secrets[NAME] = value
 
-    with pytest.raises(Misconfigured, match="no JSON object") as caught:
+    with pytest.raises(Misconfigured, match="not a JSON object") as caught:
         accounts.get(ACCOUNT_ID)
     nothing_shows(caught.value)
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bridge.operations.audit import Auditor
     from bridge.operations.export import Exporter
     from bridge.operations.forget import Forgetter
+    from bridge.operations.logs_insights import LogsInsights
     from bridge.operations.messages import Messages
     from bridge.operations.resend import Resender
     from bridge.receive import Receiver
@@ -155,6 +156,14 @@ class App:
         return Messages(self._reader())
 
     @cached_property
+    def logs_insights(self) -> LogsInsights | None:
+        """Links to the functions' log lines; None where there is no CloudWatch."""
+        from bridge.operations.logs_insights import LogsInsights
+
+        logs = self._settings.logs
+        return LogsInsights(*logs) if logs else None
+
+    @cached_property
     def resend(self) -> Resender:
         """Sends messages again."""
         from bridge.operations.resend import Resender
@@ -166,7 +175,7 @@ class App:
         """Forgets people."""
         from bridge.operations.forget import Forgetter
 
-        return Forgetter(self._reader(), self._clock)
+        return Forgetter(self._reader(), self.controls, self._clock)
 
     @cached_property
     def export(self) -> Exporter:

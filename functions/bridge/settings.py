@@ -68,6 +68,13 @@ class Settings:
         return self._environ["REPORT_QUEUE_URL"]
 
     @property
+    def logs(self) -> tuple[str, list[str]] | None:
+        """The region, and the names of all functions' log groups; None where another AWS than CloudWatch's is used."""
+        if self._environ.get("AWS_ENDPOINT_URL"):
+            return None
+        return self._environ.get("AWS_REGION", ""), self._environ["LOG_GROUPS"].split()
+
+    @property
     def message_central_url(self) -> str:
         """Where Message Central's API is."""
         return self._environ["MESSAGE_CENTRAL_URL"]

@@ -101,6 +101,7 @@ class CampaignPages:
             steps=_steps(shown) if shown else [],
             queued=shown.total - campaign.rows if campaign and shown else 0,
             control=controls[account, key],
+            actions=self._controls.actions((account, key)),
             above=None if is_account else controls[whole],
             changes=_changes(controls[account, key].state, name),
         )
@@ -128,7 +129,7 @@ def _line(campaign: Campaign) -> CampaignLine:
 def _steps(shown: Figures) -> list[tuple[str, int, str]]:
     """The funnel: step, messages that got so far, colour."""
     return [
-        ("accepted", shown.total, "waiting"),
+        ("came from CleverTap", shown.total, "waiting"),
         ("taken by Message Central", shown.taken, "sent"),
         ("delivered", shown.groups["delivered"], "delivered"),
     ]

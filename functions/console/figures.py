@@ -82,7 +82,7 @@ class Figures:
 def figures(campaign: Campaign) -> Figures:
     """The figures of a campaign."""
     counts = campaign.statuses
-    total = max(campaign.accepted, campaign.rows)
+    total = campaign.total
     groups = {name: sum(counts.get(status, 0) for status in members) for name, members in GROUPS.items()}
     groups["waiting"] += total - campaign.rows
     done = total - groups["waiting"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bridge.telemetry import logger
+from bridge.operations.actions import forgotten, write_down
 from console.messages import gone
 from console.pages import page
 from console.steering import who
@@ -13,6 +13,7 @@ from console.steering import who
 if TYPE_CHECKING:
     from bridge.log.row import Row
     from bridge.operations.forget import Forgetter
+    from bridge.telemetry import InvocationMetrics
     from console.request import Request
 
 SURE = "yes"
@@ -21,8 +22,9 @@ SURE = "yes"
 class ForgetPages:
     """Shows what the log holds of a number, and has it forgotten."""
 
-    def __init__(self, forgetter: Forgetter) -> None:
+    def __init__(self, forgetter: Forgetter, metrics: InvocationMetrics) -> None:
         self._forgetter = forgetter
+        self._metrics = metrics
 
     def forget(self, request: Request) -> str:
         """All messages of an account to a number.
@@ -35,14 +37,10 @@ class ForgetPages:
             return gone(request)
         if request.parameter("sure") != SURE:
             return _shown(request, rows)
-        forgotten = self._forgetter.forget(rows)
-        counts: dict[str, Any] = {
-            "deleted": forgotten.deleted,
-            "emptied": forgotten.emptied,
-            "under_way": forgotten.under_way,
-        }
-        logger.info("forgotten", account=request.account, by=who(request), **counts)
-        return _shown(request, rows, forgotten=forgotten)
+        by = who(request)
+        result = self._forgetter.forget(rows, by)
+        write_down(forgotten(request.account, result, by), self._metrics)
+        return _shown(request, rows, forgotten=result)
 
 
 def _shown(request: Request, rows: list[Row], **shown: Any) -> str:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bridge.log.row import Row
+    from bridge.operations.logs_insights import LogsInsights
     from bridge.operations.messages import HistoryEntry, Messages
     from console.request import Request
 
 MOST_MESSAGES = 100  # to one number, on one page
+BEFORE_SECONDS, AFTER_SECONDS = 60, 3_600  # in which a worker logs what it does, and report what CleverTap was told
 
 GONE = "The log holds no such message of this account. Rows go after their retention, or when a person is forgotten."
 
@@ -25,8 +27,10 @@ GONE = "The log holds no such message of this account. Rows go after their reten
 class MessagePages:
     """Shows messages."""
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, logs: LogsInsights | None) -> None:
+        """`logs`: where the functions' log lines are, if there is such a place."""
         self._messages = messages
+        self._logs = logs
 
     def found(self, request: Request) -> str:
         """The messages to a number that was typed, or to that of a button.
@@ -67,7 +71,22 @@ class MessagePages:
             history=timed(history(row)),
             campaign=name_of(request, campaign_key(row.campaign_id)),
             key=campaign_key(row.campaign_id),
+            worker=worker_of(row),
+            logs=self._link(row),
         )
+
+    def _link(self, row: Row) -> str | None:
+        """To the log lines of the worker that had a message, from its acceptance to what CleverTap was told."""
+        if not (self._logs and row.claimed_by):
+            return None
+        last = max(filter(None, (row.accepted_at, row.claimed_at, row.sent_at, row.final_at)))
+        begin, end = times.epoch(row.accepted_at) - BEFORE_SECONDS, times.epoch(last) + AFTER_SECONDS
+        return self._logs.of_request(worker_of(row), times.iso(begin), times.iso(end))
+
+
+def worker_of(row: Row) -> str:
+    """The request id of the worker that a message was claimed by; empty: by none."""
+    return (row.claimed_by or "").partition("/")[0]
 
 
 def gone(request: Request) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.errors import Refused
 from bridge.message import Status
-from bridge.telemetry import logger
+from bridge.operations.actions import resent, write_down
 from console.messages import gone
 from console.pages import page
 from console.steering import who
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from bridge.log.row import Row
     from bridge.operations.messages import Messages
     from bridge.operations.resend import Resender
+    from bridge.telemetry import InvocationMetrics
     from console.request import Request
 
 
 class ResendPages:
     """Shows what sending a message again would do, and does it."""
 
-    def __init__(self, messages: Messages, resender: Resender) -> None:
+    def __init__(self, messages: Messages, resender: Resender, metrics: InvocationMetrics) -> None:
         self._messages = messages
         self._resender = resender
+        self._metrics = metrics
 
     def resend(self, request: Request) -> str:
         """One message; it is sent where the call says which end of it the person saw, and it still stands there.
@@ -47,9 +49,10 @@ class ResendPages:
         return _shown(request, row, preview=preview, changed=bool(seen), seen=end_of(row))
 
     def _queue(self, request: Request, row: Row) -> str:
-        resent = self._resender.resend([row], who(request))
-        logger.info("resent", account=row.account, request=resent.request, queued=resent.queued, left=resent.left)
-        return _shown(request, row, resent=resent)
+        by = who(request)
+        result = self._resender.resend([row], by)
+        write_down(resent([row], result, by), self._metrics)
+        return _shown(request, row, resent=result)
 
 
 def end_of(row: Row) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bridge.campaigns.control import State, announce
+from bridge.campaigns.control import State
+from bridge.operations.actions import steered, write_down
 from console.campaigns import key_of, name_of
 from console.pages import page
 
@@ -44,7 +45,7 @@ class SteeringPages:
         """
         key = request.account, key_of(request)
         control = self._controls.change(key, state, by=who(request), note=request.field("why") or None)
-        announce(key, control, self._metrics)
+        write_down(steered(key, control), self._metrics)
         name = name_of(request, key[1])
         title = f"{name[0].upper()}{name[1:]}: {state.value}"
         back = {"view": "campaign", "campaign": key[1]}

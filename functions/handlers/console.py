@@ -25,7 +25,8 @@ def console(views: Views, event: dict[str, Any], _: Invocation) -> dict[str, str
 
 def views_of(app: App) -> Views:
     """The pages that read."""
-    campaigns, messages = CampaignPages(app.campaigns, app.controls), MessagePages(app.messages)
+    campaigns = CampaignPages(app.campaigns, app.controls)
+    messages = MessagePages(app.messages, app.logs_insights)
     views = {"campaign": campaigns.one, "messages": messages.found, "message": messages.one}
     return Views(views, campaigns.all, "Try again in a moment.")
 

@@ -21,8 +21,9 @@ RESPONSE_MARGIN = 0.5  # seconds of the function's time, to give the answer
 
 def steer(app: App, event: dict[str, Any], invocation: Invocation) -> str:
     """Do what a button asks for; the HTML that says what came of it."""
-    control = SteeringPages(app.controls, invocation.metrics)
-    resending, forgetting = ResendPages(app.messages, app.resend), ForgetPages(app.forget)
+    metrics = invocation.metrics
+    control, resending = SteeringPages(app.controls, metrics), ResendPages(app.messages, app.resend, metrics)
+    forgetting = ForgetPages(app.forget, metrics)
     views = {**control.views(), "resend": resending.resend, "forget": forgetting.forget}
     return Views(views, None, "It may have been done: look before you do it again.").answer(request_of(event))
 

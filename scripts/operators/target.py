@@ -29,6 +29,7 @@ class Target:
     """A bridge that can be worked with. `base_url`: its API's, without a slash at the end. `outputs`: the stack's.
 
     `resource` gives a resource's physical id by its logical one; `who` the person, for the campaign's actions.
+    `has_logs`: whether its functions write into CloudWatch's logs.
     """
 
     stack: str
@@ -37,6 +38,7 @@ class Target:
     outputs: Mapping[str, str]
     resource: Callable[[str], str]
     who: Callable[[], str]
+    has_logs: bool = True
 
     @property
     def settings(self) -> Settings:
@@ -108,6 +110,7 @@ def local() -> Target:
         outputs={"Endpoint": f"{base}/sms", "Account": ACCOUNT, "SecretLink": url, "DashboardLink": f"{base}/console"},
         resource=lambda place: f"{queues}/{STACK_NAME}-{place}" if is_queue(place) else f"{STACK_NAME}-{place}",
         who=lambda: f"local/{getpass.getuser()}",
+        has_logs=False,
     )
 
 

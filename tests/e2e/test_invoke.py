@@ -130,6 +130,16 @@ def test_a_message_that_became_final_is_counted_by_its_campaign(invoke):
     assert invoke("CountFunction", "stream.json").result == {"state": {}, "batchItemFailures": []}
 
 
+def test_the_dashboard_shows_campaigns(invoke):
+    assert "Campaigns of LOCAL-ACCOUNT" in invoke("ConsoleFunction", "widget.json").result
+
+
+def test_a_campaign_is_stopped_on_the_page(invoke):
+    stopped = invoke("SteerFunction", "stop.json")
+    assert "Campaign 1656678144: stopped" in stopped.result
+    assert '"action":"stopped"' in stopped.log
+
+
 def test_at_log_level_debug_no_library_tells_a_secret_a_number_or_a_text(invoke):
     # Lambda sets the level of the root logger, and with it that of botocore and urllib3, which log whole requests.
     answer = invoke("AcceptFunction", "single.json", LogLevel="DEBUG")

@@ -21,18 +21,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICES = ("dynamodb", "secretsmanager", "sqs")
+"""Those that the functions call."""
+OPERATORS_SERVICES = (*SERVICES, "cloudformation", "logs")
+"""Those that the operators' command line calls; what it asks of STS needs no permission."""
 # IAM knows no action for the batch.
-SAME_PERMISSION = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+SAME_PERMISSION = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+}
 # Classes whose members count only where they are asked of an object that is called so (`self`: in the class itself).
 # `App.from_environment().accept` is asked of the class.
-CALLED = {"App": r"\bapp$|\bApp\b", "CampaignTable": r"\b_?table$", "Settings": r"settings$|\bSettings\b"}
+CALLED = {
+    "App": r"\b(app|bridge)$|\bApp\b",
+    "CampaignTable": r"\b_?table$",
+    "Controls": r"\b_?controls$",
+    "Settings": r"settings$|\bSettings\b",
+}
 
 Function = ast.FunctionDef
 Definition = ast.FunctionDef | ast.ClassDef
 
 
-def actions_of(handler: Path, within: Path | None = None) -> set[str]:
-    """The IAM actions that the code behind a handler needs; `within`: only what one module calls."""
+def actions_of(handler: Path, within: Path | None = None, services: tuple[str, ...] = SERVICES) -> set[str]:
+    """The IAM actions that the code behind a handler needs, of these services; `within`: only what one module calls."""
     parts = _reachable(handler)
     if within:
         own = {id(node) for node in ast.walk(_parsed(within))}
@@ -41,7 +53,12 @@ def actions_of(handler: Path, within: Path | None = None) -> set[str]:
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     # Called, or handed to what calls it.
     methods = {one.attr for call in calls for one in (call.func, *call.args) if isinstance(one, ast.Attribute)}
-    return {action for method, action in _actions_by_method().items() if method in methods}
+    methods |= {name for call in calls if _is_paginator(call) for name in _strings(call)}
+    return {action for method, action in _actions_by_method(services).items() if method in methods}
+
+
+def _is_paginator(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "get_paginator"
 
 
 def variables_of(handler: Path) -> set[str]:
@@ -73,10 +90,10 @@ def _strings(tree: ast.AST) -> set[str]:
 
 
 @cache
-def _actions_by_method() -> dict[str, str]:
+def _actions_by_method(services: tuple[str, ...]) -> dict[str, str]:
     """boto3's client methods, and the IAM action that each needs."""
     found = {}
-    for service in SERVICES:
+    for service in services:
         client = boto3.client(service, region_name="ap-south-1", aws_access_key_id="x", aws_secret_access_key="x")
         for method, operation in client.meta.method_to_api_mapping.items():
             action = f"{service}:{operation}"

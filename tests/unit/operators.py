@@ -23,6 +23,7 @@ RESOURCES = {
     "CampaignTable": "Campaigns",
     "DispatchQueue": "https://sqs.example/dispatch",
     "SingleQueue": "https://sqs.example/single",
+    "SteerLog": "/aws/lambda/bridge-steer",
 }
 
 
@@ -54,6 +55,7 @@ class Operators:
     def __init__(self, bridge: Bridge, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
         aws: Any = FakeAws(bridge.dynamodb, bridge.sqs, bridge.secrets)
+        self.logs = aws.logs
         self.target = FakeTarget(
             stack="bridge",
             aws=aws,

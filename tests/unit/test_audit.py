@@ -38,8 +38,8 @@ def count(dynamodb: FakeDynamoDB, campaign: str | None, account: str = ACCOUNT_I
 def test_counters_that_say_what_the_rows_say_differ_in_nothing(auditor: Auditor, dynamodb: FakeDynamoDB):
     dynamodb.page = 2
     lay(dynamodb, *[row(n, "sent", campaign_id="42", segments=2) for n in range(3)])
-    lay(dynamodb, row(3, "rejected", campaign_id="42", code="910", segments=None), row(4, "delivered"))
-    count(dynamodb, "42", n_sent=3, parts_sent=6, n_rejected=1, code_910=1, n_retrying=0, accepted=9)
+    lay(dynamodb, row(3, "rejected", campaign_id="42", code="910", segments=None, attempts=0), row(4, "delivered"))
+    count(dynamodb, "42", n_sent=3, parts_sent=6, n_rejected=1, code_910=1, refused=1, n_retrying=0, accepted=9)
     count(dynamodb, None, n_delivered=1, parts_delivered=1)
 
     assert auditor.audit(ACCOUNT_ID) == Audit(rows=5, malformed=0, differences=[])

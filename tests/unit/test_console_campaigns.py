@@ -66,7 +66,7 @@ def test_a_campaign_shows_its_funnel_its_statuses_and_its_codes(page):
 
     shown = page.press(page.show(), "42")
 
-    assert "accepted 100 100 %" in shown.text
+    assert "came from CleverTap 100 100 %" in shown.text
     assert "taken by Message Central 85 85 %" in shown.text
     assert "queued 12 " in shown.text
     assert "retrying 3 6" in shown.text
@@ -214,3 +214,23 @@ def test_the_parts_of_a_bar_fill_it(page):
 def test_a_campaign_with_more_rows_than_were_accepted_is_shown_by_its_rows(page):
     page.count("42", accepted=5, delivered=5, rejected=2)
     assert figures(page.app_now.campaigns.list(ACCOUNT_ID)[0]).total == 7
+
+
+def test_what_accept_rejected_takes_nothing_from_what_waits(page):
+    page.count("42", accepted=900, delivered=200, rejected=100)
+    page.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "42"]["refused"] = {"N": "100"}
+
+    shown = figures(page.app_now.campaigns.list(ACCOUNT_ID)[0])
+
+    assert (shown.total, shown.groups["waiting"], shown.groups["failed"]) == (1_000, 700, 100)
+
+
+def test_a_campaign_shows_what_people_did_the_last_first(page):
+    page.count("42", accepted=1)
+    page.press(page.show({"view": "campaign", "campaign": "42"}), "Pause", who="Ann", why="wrong text")
+    page.press(page.show({"view": "campaign", "campaign": "42"}), "Resume", who="Ben")
+
+    shown = page.show({"view": "campaign", "campaign": "42"}).text
+
+    assert shown.index("resumed console, Ben") < shown.index("paused console, Ann wrong text")
+    assert "What people did" not in page.show({"view": "campaign", "campaign": "43"}).text

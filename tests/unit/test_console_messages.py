@@ -16,6 +16,7 @@ from tests.fakes.values import ACCOUNT_ID, START, message_id, number, text
 from tests.fakes.widget import CONSOLE, PARAMS, STEER, event
 from tests.unit.console_page import Page
 from tests.unit.harness import taken_out
+from tests.unit.logs_console import decoded
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}</cwdb-action>&amp;"""
 END = times.iso(START - 3)
@@ -76,9 +77,19 @@ def test_what_the_log_does_not_hold_and_what_belongs_to_another_account_is_not_f
 def test_nothing_is_ever_scanned(page):
     page.count("42", accepted=1)
     page.dynamodb.put(row())
-    for shown in (page.show(), found(page, number()), page.show({"view": "campaign", "campaign": "42"})):
-        assert shown.text
-    assert {*page.dynamodb.calls} <= {"query", "get_item", "batch_get_item"}
+    message = {"number": number(), "message_id": message_id()}
+    calls = [
+        {},
+        {"view": "campaign", "campaign": "42"},
+        {"view": "messages", **message},
+        {"view": "message", **message},
+    ]
+    for call in calls:
+        assert page.show(call).text
+    assert page.dynamodb.calls.keys() <= {"query", "batch_get_item"}
+    for view in ("resend", "forget", "stop"):
+        assert page.call(STEER, event({"view": view, "campaign": "42", "sure": "yes", **message})).text
+    assert page.dynamodb.calls.keys() <= {"query", "batch_get_item", "update_item", "delete_item"}
 
 
 def test_a_message_tells_what_happened_when(page):
@@ -96,8 +107,20 @@ def test_a_message_tells_what_happened_when(page):
     assert text() in shown.text
 
 
+def test_a_reply_is_shown_in_its_place(page):
+    known = {"sent_at": times.iso(START - 4), "final_at": times.iso(START + 60), "replied_at": times.iso(START + 20)}
+    page.dynamodb.put(row(status="delivered", reply_text="  Call me\nback", **known))
+
+    shown = page.show({"view": "message", "number": number(), "message_id": message_id()})
+
+    steps = ["taken by Message Central", "replied Call me back", "delivered"]
+    places = [shown.text.index(step) for step in steps]
+    assert places == sorted(places)
+
+
 def test_texts_reasons_and_ids_full_of_markup_are_only_shown(page):
     fields = {"message_id": HOSTILE, "campaign_id": HOSTILE, "text": HOSTILE, "reason": HOSTILE, "sender_id": HOSTILE}
+    fields |= {"reply_text": HOSTILE, "replied_at": END, "claimed_by": HOSTILE}
     page.dynamodb.put(row(status="expired", final_at=END, **fields))
 
     listed = found(page, number())
@@ -106,6 +129,40 @@ def test_texts_reasons_and_ids_full_of_markup_are_only_shown(page):
 
     for shown in (listed, one, preview):  # reading it has raised, had any of it become an element
         assert "alert(1)" in shown.text
+
+
+# The log lines of its worker
+
+
+def links(shown: Any) -> list[str]:
+    return [values["href"] for tag, values in shown.elements if tag == "a"]
+
+
+def test_a_message_links_to_the_log_lines_of_its_worker(page):
+    claimed = {"accepted_at": "2026-11-28T10:00:00.000Z", "claimed_at": "2026-11-28T10:00:05.000Z"}
+    page.dynamodb.put(
+        row(status="sent", claimed_by="5b56e810-b084-4d0b/ff59", sent_at=claimed["claimed_at"], **claimed)
+    )
+
+    (link,) = links(page.show({"view": "message", "number": number(), "message_id": message_id()}))
+
+    region, asked = decoded(link)
+    assert (region, asked["source"]) == ("eu-west-1", ["/aws/lambda/bridge-accept", "/aws/lambda/bridge-dispatch"])
+    assert '"5b56e810-b084-4d0b"' in asked["editorString"]
+    assert (asked["timeType"], asked["tz"]) == ("ABSOLUTE", "UTC")
+    assert (asked["start"], asked["end"]) == ("2026-11-28T09:59:00.000Z", "2026-11-28T11:00:05.000Z")
+
+
+@pytest.mark.parametrize("claimed_by", [None, "", 'x" | delete', "/"])
+def test_a_message_without_a_worker_links_nowhere(page, claimed_by):
+    page.dynamodb.put(row(status="expired", claimed_by=claimed_by, final_at=END))
+    assert links(page.show({"view": "message", "number": number(), "message_id": message_id()})) == []
+
+
+def test_where_there_is_no_cloudwatch_there_is_no_link():
+    page = Page(AWS_ENDPOINT_URL="http://127.0.0.1:4566")
+    page.dynamodb.put(row(status="sent"))
+    assert links(page.show({"view": "message", "number": number(), "message_id": message_id()})) == []
 
 
 # Sending again

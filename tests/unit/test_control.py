@@ -162,7 +162,18 @@ def test_a_change_on_lambda_is_logged_and_counted(controls: Controls, capsys: py
     announce(KEY, controls.change(KEY, State.STOPPED, by="ana", note="wrong price"), metrics)
 
     assert metrics.counts[ACCOUNT_ID] == {"CampaignsStopped": 1}
-    assert '"campaign":"42","state":"stopped","by":"ana"' in capsys.readouterr().out
+    assert '"campaign":"42","action":"stopped","by":"ana"' in capsys.readouterr().out
+
+
+def test_what_was_done_is_told_the_last_first(controls: Controls):
+    controls.change(KEY, State.PAUSED, by="ana", note="wrong price")
+    controls.note(KEY, "messages sent again: 3", by="ben")
+    controls.change(KEY, State.RUNNING, by="ana")
+
+    told = [(action.what, action.by, action.note) for action in controls.actions(KEY)]
+
+    assert told == [("resumed", "ana", None), ("messages sent again: 3", "ben", None), ("paused", "ana", "wrong price")]
+    assert controls.actions(ACCOUNT) == []
 
 
 @pytest.mark.parametrize("state", [State.PAUSED, State.STOPPED])

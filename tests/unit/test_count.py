@@ -194,6 +194,21 @@ def test_a_message_that_could_not_be_queued_for_another_attempt_was_not_accepted
     assert counting.statuses() == {"rejected": 1}
 
 
+@pytest.mark.parametrize(("attempts", "refused"), [(0, 1), (1, 0)], ids=["by accept", "by the vendor"])
+def test_what_accept_rejected_is_told_apart_from_what_the_vendor_did(counting: Count, attempts: int, refused: int):
+    before = [] if attempts == 0 else [SENDING]
+
+    counting.give(way(*before, replace(REJECTED, attempts=attempts)))
+
+    assert (counting.campaign().refused, counting.statuses()) == (refused, {"rejected": 1})
+
+
+def test_what_was_refused_and_is_sent_again_is_refused_no_more(counting: Count):
+    counting.give(way(replace(REJECTED, attempts=0, code="904"), SENDING, SENT))
+
+    assert counting.campaign().refused == 0
+
+
 # ── Exactly once ─────────────────────────────────────────────────────────────
 
 

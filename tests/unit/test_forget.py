@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge import times
+from bridge.campaigns.keys import WHOLE_ACCOUNT
 from bridge.chunk import decode, encode
 from bridge.operations import forget
 from tests.fakes.log import row
@@ -28,7 +29,7 @@ def forget_number(bridge: Bridge, *rows: Row) -> Forgotten:
     for one in rows:
         bridge.dynamodb.put(one)
     forgetter = bridge.app_now.forget
-    return forgetter.forget(forgetter.find(number(), ACCOUNT_ID))
+    return forgetter.forget(forgetter.find(number(), ACCOUNT_ID), "Ann")
 
 
 @pytest.mark.parametrize("status", ["sent", "delivered", "rejected", "expired", "unknown", "sending", "retrying"])
@@ -42,9 +43,11 @@ def test_what_no_worker_could_send_again_is_deleted(bridge: Bridge, status: str,
 
 @pytest.mark.parametrize("status", ["sent", "delivered", "rejected", "expired", "unknown"])
 def test_a_row_that_is_still_needed_is_emptied_and_goes_by_itself(bridge: Bridge, status: str):
-    done = forget_number(bridge, row(0, status, accepted_at=YOUNG, text=text(), campaign_id="42"))
+    replied = {"replied_at": YOUNG, "reply_text": "It is me, Asha"}
+    done = forget_number(bridge, row(0, status, accepted_at=YOUNG, text=text(), campaign_id="42", **replied))
 
     [left] = bridge.dynamodb.rows()
+    assert left.reply_text is None
     assert (done.deleted, done.emptied, done.gone_by) == (0, 1, times.iso(START + 71 * HOUR))
     assert (left.text, left.expires_at, left.status, left.campaign_id) == (None, int(START + 71 * HOUR), status, "42")
 
@@ -62,7 +65,7 @@ def test_a_row_that_changed_meanwhile_is_left(bridge: Bridge, accepted_at: str):
     seen = row(0, "unknown", accepted_at=accepted_at)
     bridge.dynamodb.put(replace(seen, claimed_by="w/other"))
 
-    assert bridge.app_now.forget.forget([seen]).under_way == 1
+    assert bridge.app_now.forget.forget([seen], "Ann").under_way == 1
     assert len(bridge.dynamodb.rows()) == 1
 
 
@@ -80,10 +83,17 @@ def test_a_copy_of_its_chunk_does_not_send_a_forgotten_message_again(bridge: Bri
 
     for hours in (0, 40, 40):
         bridge.clock.sleep(hours * HOUR)
-        forgetter.forget(forgetter.find(number(), ACCOUNT_ID))
+        forgetter.forget(forgetter.find(number(), ACCOUNT_ID), "Ann")
         bridge.dispatch(decode(body))
 
     assert [*bridge.vendor.sent.values()] == [1]
+
+
+def test_the_account_knows_that_somebody_was_forgotten_and_by_whom_but_not_who(bridge: Bridge):
+    forget_number(bridge, row(0, "sent", accepted_at=OLD), row(0, "sent", message_id="other", accepted_at=OLD))
+
+    [action] = bridge.app_now.controls.actions((ACCOUNT_ID, WHOLE_ACCOUNT))
+    assert (action.by, action.what, action.at) == ("Ann", "messages of a number forgotten: 2", times.iso(START))
 
 
 def test_done_again_it_does_no_harm(bridge: Bridge):

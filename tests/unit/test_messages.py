@@ -80,6 +80,16 @@ HISTORIES: list[tuple[dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("written", ["STOP", None])
+def test_a_reply_stands_in_the_history_at_its_time_as_far_as_its_text_is_kept(written: str | None):
+    times_ = {"accepted_at": at(0), "claimed_at": at(1), "sent_at": at(2), "final_at": at(4), "replied_at": at(3)}
+
+    *_, replied, delivered = history(row(1, "delivered", reply_text=written, **times_))
+
+    assert replied == HistoryEntry(at(3), "replied", written)
+    assert delivered.at == at(4)
+
+
 @pytest.mark.parametrize(("fields", "steps"), HISTORIES)
 def test_a_message_tells_its_story(fields: dict[str, Any], steps: list[str]):
     common: dict[str, Any] = {"accepted_at": at(0), "claimed_at": at(2), "claimed_by": "w/1", "verification_id": None}

@@ -290,7 +290,7 @@ def test_a_campaigns_messages_are_sent_again_once_shown(operators: Operators, br
     assert len(decode(bridge.sqs.entries[0].body).messages) == 3
     assert decode(bridge.sqs.entries[0].body).messages[0].resend.by == WHO  # type: ignore[union-attr]
     actions = bridge.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "42"]["actions"]["L"]
-    assert actions[0]["M"]["what"]["S"].startswith("sent 3 messages again")
+    assert actions[0]["M"]["what"]["S"].startswith("messages sent again: 3 (resend-")
 
 
 def test_unknown_messages_are_sent_again_only_on_explicit_word(operators: Operators, bridge: Bridge):
@@ -334,7 +334,7 @@ def test_a_person_is_forgotten_and_the_account_knows_that_somebody_was(operators
     assert (ended.code, ended.out) == (0, "1 deleted.\n")
     assert not bridge.dynamodb.rows()
     [action] = bridge.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, WHOLE_ACCOUNT]["actions"]["L"]
-    assert (action["M"]["what"]["S"], action["M"]["changedBy"]["S"]) == ("forgot 1 messages of a number", WHO)
+    assert (action["M"]["what"]["S"], action["M"]["changedBy"]["S"]) == ("messages of a number forgotten: 1", WHO)
 
 
 def test_what_is_under_way_is_not_forgotten(operators: Operators, bridge: Bridge):

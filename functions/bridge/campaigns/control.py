@@ -39,11 +39,12 @@ class State(StrEnum):
 
 
 _STRICTEST_FIRST = (State.STOPPED, State.PAUSED, State.RUNNING)
-_METRICS = {
-    State.RUNNING: "CampaignsResumed",
-    State.PAUSED: "CampaignsPaused",
-    State.STOPPED: "CampaignsStopped",
+DONE = {
+    State.RUNNING: ("resumed", "CampaignsResumed"),
+    State.PAUSED: ("paused", "CampaignsPaused"),
+    State.STOPPED: ("stopped", "CampaignsStopped"),
 }
+"""What was done, in a word, where a state came to hold; and the metric that counts it."""
 _ATTRIBUTES = ("state", "changedAt", "changedBy", "note", "pausedUntil")  # the fields of `Control`
 
 
@@ -60,6 +61,16 @@ class Control:
 
 RUNNING = Control()
 """Where nobody has decided anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastAction:
+    """One of the last things that was done to a campaign or an account: when (`times.iso`), by whom, what, and why."""
+
+    at: str
+    by: str
+    what: str
+    note: str | None = None
 
 
 def control_of(item: Item, now: float) -> Control:
@@ -91,6 +102,15 @@ class Controls:
         wanted = list(keys)
         items, now = self._table.read(wanted), self._clock()
         return {key: control_of(items.get(key, {}), now) for key in wanted}
+
+    def actions(self, key: Key) -> list[PastAction]:
+        """What was done to a campaign or an account, the last first; the older ones are forgotten.
+
+        Raises:
+            LogUnavailable: it cannot be read.
+        """
+        item = self._table.read([key]).get(key, {})
+        return [_past(action["M"]) for action in reversed(item.get("actions", {}).get("L", []))]
 
     def change(self, key: Key, state: State, *, by: str, note: str | None = None, until: str | None = None) -> Control:
         """Decide about a campaign or an account. Running workers follow within seconds. Doing it again does no harm.
@@ -163,9 +183,16 @@ class Controls:
 
 
 def announce(key: Key, control: Control, metrics: InvocationMetrics) -> None:
-    """Have a change that was made on Lambda leave its line and its count there, too."""
-    logger.info("steered", account=key[0], campaign=key[1], state=control.state.value, by=control.changed_by)
-    metrics.add(key[0], _METRICS[control.state])
+    """Have a change that a worker made leave its line and its count, too; people's: `operations/actions.py`."""
+    what, metric = DONE[control.state]
+    logger.info("steered", account=key[0], campaign=key[1], action=what, by=control.changed_by)
+    metrics.add(key[0], metric)
+
+
+def _past(action: Item) -> PastAction:
+    said = {name: value["S"] for name, value in action.items()}
+    what = said.get("what") or DONE[State(said["state"])][0]
+    return PastAction(said["changedAt"], said["changedBy"], what, said.get("note"))
 
 
 def _change(control: Control) -> tuple[str, dict[str, Any]]:

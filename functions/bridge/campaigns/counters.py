@@ -1,7 +1,8 @@
 """The counters of campaigns, as they are read: how many messages of a campaign stand in each status.
 
 They stand flat on a campaign's item in `CampaignTable`, so that one UpdateItem moves them all: `n_<status>` and
-`parts_<status>`, `code_<code>`, `accepted` and `acceptedParts`, `firstAt` and `lastAt`. `counting.py` writes them.
+`parts_<status>`, `code_<code>`, `accepted` and `acceptedParts`, `refused`, `firstAt` and `lastAt`. `counting.py` writes
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.campaigns.control import control_of
-from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, CODE, FIRST_AT, LAST_AT, MESSAGES, PARTS
+from bridge.campaigns.counting import ACCEPTED, ACCEPTED_PARTS, CODE, FIRST_AT, LAST_AT, MESSAGES, PARTS, REFUSED
 from bridge.campaigns.keys import campaign_id_of, campaign_key, is_campaign
 from bridge.message import Status
 
@@ -25,16 +26,18 @@ if TYPE_CHECKING:
 class Campaign:
     """All messages of an account with one campaign id; `id` None: those without one.
 
-    `accepted` were queued for sending, or sent at once. `statuses` counts the rows of the log by where they stand now,
-    `parts` their parts, `codes` those that have one of CleverTap's codes; what is 0 is left out. Rows that expired or
-    were forgotten stay counted. `first_at` and `last_at` (`times.iso`): when its first message was accepted, and when
-    something was last counted; of several readers of the log the last to write has its say, so take both as about.
+    `accepted` were queued for sending, or sent at once; `refused` are rows of what was not. `statuses` counts the rows
+    of the log by where they stand now, `parts` their parts, `codes` those that have one of CleverTap's codes; what is 0
+    is left out. Rows that expired or were forgotten stay counted. `first_at` and `last_at` (`times.iso`): when its
+    first message was accepted, and when something was last counted; of several readers of the log the last to write
+    has its say, so take both as about.
     """
 
     account: str
     id: str | None
     accepted: int
     accepted_parts: int
+    refused: int
     statuses: Mapping[Status, int]
     parts: Mapping[Status, int]
     codes: Mapping[str, int]
@@ -47,6 +50,11 @@ class Campaign:
         """How many of its messages are, or were, in the log."""
         return sum(self.statuses.values())
 
+    @property
+    def total(self) -> int:
+        """How many messages it has, in the log or still on their way there."""
+        return max(self.accepted + self.refused, self.rows)
+
     @classmethod
     def from_item(cls, item: Item, now: float) -> Campaign:
         """A campaign's item in DynamoDB's typed JSON, at a time in epoch seconds."""
@@ -56,6 +64,7 @@ class Campaign:
             id=campaign_id_of(item["campaign"]["S"]),
             accepted=_number(item, ACCEPTED),
             accepted_parts=_number(item, ACCEPTED_PARTS),
+            refused=_number(item, REFUSED),
             statuses=_by_status(item, MESSAGES),
             parts=_by_status(item, PARTS),
             codes={code: count for code, count in codes.items() if count},

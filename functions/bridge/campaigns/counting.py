@@ -34,6 +34,8 @@ none that is older than 22 (MaximumRecordAgeInSeconds): nothing before such a pl
 MESSAGES, PARTS, CODE = "n_", "parts_", "code_"
 """What the names of the counters by status, and of those by code, begin with."""
 ACCEPTED, ACCEPTED_PARTS = "accepted", "acceptedParts"
+REFUSED = "refused"
+"""Rows of the log that were never accepted: so many of its rows are not among `accepted`."""
 FIRST_AT, LAST_AT = "firstAt", "lastAt"
 
 _EXPIRES_AT = "expiresAt"

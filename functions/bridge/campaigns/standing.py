@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bridge.campaigns.counting import CODE, MESSAGES, PARTS
+from bridge.campaigns.counting import CODE, MESSAGES, PARTS, REFUSED
 from bridge.campaigns.keys import campaign_key
 from bridge.message import Status
 
@@ -26,19 +26,24 @@ MALFORMED = (ValueError, KeyError, TypeError)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a row is counted: its campaign, its status, its parts and its code."""
+    """How a row is counted: its campaign, its status, its parts and its code. `refused`: it was never accepted."""
 
     key: Key
     status: Status
     parts: int
     code: str | None
     waited_for: bool
+    refused: bool
 
     @property
     def counts(self) -> dict[str, int]:
         """What it adds to its campaign's counters."""
         counts = {MESSAGES + self.status: 1, PARTS + self.status: self.parts}
-        return counts if self.code is None else {**counts, CODE + self.code: 1}
+        if self.code is not None:
+            counts[CODE + self.code] = 1
+        if self.refused:
+            counts[REFUSED] = 1
+        return counts
 
 
 def standing_of(row: Image) -> Standing:
@@ -53,7 +58,9 @@ def standing_of(row: Image) -> Standing:
     if code is not None and not 0 < len(code) <= LONGEST_CODE:
         raise ValueError("an impossible code")
     key = account, campaign_key(row["campaignId"]["S"] if "campaignId" in row else None)
-    return Standing(key, Status(row["status"]["S"]), _parts(row), code, "waitedFor" in row)
+    status = Status(row["status"]["S"])
+    refused = status is Status.REJECTED and row.get("attempts") == {"N": "0"}
+    return Standing(key, status, _parts(row), code, "waitedFor" in row, refused)
 
 
 def _parts(row: Image) -> int:

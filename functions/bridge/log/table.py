@@ -129,8 +129,8 @@ class LogTable:
         return self._holds(self._client.delete_item, row, **condition.parameters())
 
     def strip_if(self, row: Row, condition: Condition, expires_at: int) -> bool:
-        """Take the text out of a row, and have it deleted at a time in epoch seconds; False: the condition does not
-        hold. Not tried again.
+        """Take the texts, of the message and of a reply, out of a row, and have it deleted at a time in epoch seconds;
+        False: the condition does not hold. Not tried again.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.
@@ -139,7 +139,7 @@ class LogTable:
         parameters["ExpressionAttributeNames"] = {**parameters["ExpressionAttributeNames"], "#text": "text"}
         values = {**parameters["ExpressionAttributeValues"], ":expiresAt": {"N": str(expires_at)}}
         parameters["ExpressionAttributeValues"] = values
-        update = "SET expiresAt = :expiresAt REMOVE #text"
+        update = "SET expiresAt = :expiresAt REMOVE #text, replyText"
         return self._holds(self._client.update_item, row, UpdateExpression=update, **parameters)
 
     def update_if(self, row: Row, condition: Condition, changes: dict[str, str]) -> bool:

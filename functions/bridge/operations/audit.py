@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bridge.campaigns.counting import CODE, MESSAGES, PARTS
+from bridge.campaigns.counting import CODE, MESSAGES, PARTS, REFUSED
 from bridge.campaigns.keys import campaign_id_of, campaign_key, is_campaign
 from bridge.campaigns.standing import MALFORMED, standing_of
 from bridge.errors import AwsError, LogUnavailable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.dynamodb import DynamoDB
 
 NAMES = {"#status": "status", "#segments": "segments"}
-READ = "account, campaignId, #status, #segments, code"
+READ = "account, campaignId, #status, #segments, code, attempts"
 """The attributes of a row that are counted; a scan is paid by what it reads, not by what it gives."""
 
 
@@ -105,7 +105,7 @@ class Auditor:
 
 
 def _counters_of(item: Item) -> Counter[str]:
-    return Counter({name: int(item[name]["N"]) for name in item if name.startswith((MESSAGES, PARTS, CODE))})
+    return Counter({name: int(item[name]["N"]) for name in item if name.startswith((MESSAGES, PARTS, CODE, REFUSED))})
 
 
 def _differences(found: dict[str, Counter[str]], counted: dict[str, Counter[str]]) -> Iterator[Difference]:

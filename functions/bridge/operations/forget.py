@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge import times
+from bridge.campaigns.keys import WHOLE_ACCOUNT
 from bridge.log.transitions import UNSETTLED
 from bridge.operations.messages import recipient_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bridge.campaigns.control import Controls
     from bridge.log.reader import Reader
     from bridge.log.row import Row
 
@@ -43,9 +45,10 @@ class Forgotten:
 class Forgetter:
     """Forgets people."""
 
-    def __init__(self, reader: Reader, clock: Callable[[], float]) -> None:
+    def __init__(self, reader: Reader, controls: Controls, clock: Callable[[], float]) -> None:
         """`clock` gives epoch seconds."""
         self._reader = reader
+        self._controls = controls
         self._clock = clock
 
     def find(self, number: str, account: str) -> list[Row]:
@@ -56,12 +59,19 @@ class Forgetter:
         """
         return self._reader.rows_to(recipient_of(number), account)
 
-    def forget(self, rows: Sequence[Row]) -> Forgotten:
-        """Delete rows, or empty them where they are still needed. Doing it again does no harm.
+    def forget(self, rows: Sequence[Row], by: str) -> Forgotten:
+        """Delete rows of an account, or empty them where they are still needed, on the word of a person. Doing it again
+        does no harm.
 
         Raises:
-            LogUnavailable, LogRefused: the log did not answer; do it again.
+            LogUnavailable, LogRefused: a table did not answer; do it again.
         """
+        forgotten = self._forget(rows)
+        if done := forgotten.deleted + forgotten.emptied:
+            self._controls.note((rows[0].account, WHOLE_ACCOUNT), f"messages of a number forgotten: {done}", by=by)
+        return forgotten
+
+    def _forget(self, rows: Sequence[Row]) -> Forgotten:
         deleted = emptied = 0
         gone_by = 0.0
         for row in rows:

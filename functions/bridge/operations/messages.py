@@ -24,10 +24,11 @@ _SHOWN = 8  # digits of a masked number that stand
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that happened to a message; `at` as `times.iso` writes it."""
+    """One thing that happened to a message; `at` as `times.iso` writes it, `text`: what a person wrote then."""
 
     at: str
     what: str
+    text: str | None = None
 
 
 class Messages:
@@ -93,6 +94,8 @@ def _entries(row: Row) -> Iterator[HistoryEntry]:
         yield HistoryEntry(row.final_at, _end(row))
     elif row.status in (Status.RETRYING, Status.UNKNOWN) and row.claimed_at:
         yield HistoryEntry(row.claimed_at, ": ".join(filter(None, (row.status, row.reason))))
+    if row.replied_at:
+        yield HistoryEntry(row.replied_at, "replied", row.reply_text)
 
 
 def _end(row: Row) -> str:

@@ -138,7 +138,7 @@ class Resender:
         """Have each campaign know what was done to its messages."""
         campaigns = Counter((row.account, campaign_key(row.campaign_id)) for row in rows)
         for key, count in campaigns.items():
-            self._controls.note(key, f"sent {count} messages again ({request})", by=by)
+            self._controls.note(key, f"messages sent again: {count} ({request})", by=by)
 
     def _chunks(self, rows: Sequence[Row], by: str, request: str) -> Iterator[list[Chunk]]:
         """Chunks of one account's messages, a thousand messages at a time."""

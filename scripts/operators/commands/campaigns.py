@@ -70,9 +70,13 @@ def campaign(
         (status, found.statuses[status], found.parts.get(status, 0)) for status in Status if status in found.statuses
     ]
     codes = sorted(found.codes.items())
+    actions = session.bridge.controls.actions((session.account, campaign_key(found.id)))
+    done = [(one.at, one.what, one.by, one.note) for one in actions]
     text = [fields(pairs), table(("status", "messages", "parts"), counts)]
     text += [table(("code", "messages"), codes)] if codes else []
-    session.output.show(_document(found, strictest([whole, own])), "\n\n".join(text))
+    text += [table(("when", "what", "who", "why"), done)] if done else []
+    document = _document(found, strictest([whole, own])) | {"actions": [asdict(one) for one in actions]}
+    session.output.show(document, "\n\n".join(text))
 
 
 def _controls(session: Session, found: list[Campaign]) -> dict[tuple[str, str], Control]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bridge.message import Status
+from bridge.operations.actions import forgotten, resent
 from bridge.operations.export import write_csv, write_lines
 from bridge.operations.messages import history, masked
 from scripts.operators.errors import CommandError, UsageError
+from scripts.operators.journal import write_down
 from scripts.operators.output import fields, table
 from scripts.operators.session import campaign_id, session_of
 
@@ -65,6 +67,7 @@ def resend(
     session.output.remark(_words(preview))
     session.output.confirm(f"Send {len(preview.rows):,} messages again?", yes=yes)
     result = session.bridge.resend.resend(preview.rows, session.by)
+    write_down(session, resent(preview.rows, result, session.by))
     text = f"{result.queued:,} messages are queued; the workers' log lines have {result.request}."
     session.output.show({**asdict(result), **_counts(preview)}, text)
     if result.left:
@@ -76,18 +79,17 @@ def forget(context: typer.Context, number: Number, *, yes: Yes = False) -> None:
     session = session_of(context)
     rows = _rows_to(session, number, None)
     session.output.confirm(f"Forget {len(rows):,} messages to this number, for good?", yes=yes)
-    forgotten = session.bridge.forget.forget(rows)
-    if done := forgotten.deleted + forgotten.emptied:
-        session.bridge.controls.note(session.key(None), f"forgot {done} messages of a number", by=session.by)
-    text = f"{forgotten.deleted:,} deleted."
-    if forgotten.emptied:
+    result = session.bridge.forget.forget(rows, session.by)
+    write_down(session, forgotten(session.account, result, session.by))
+    text = f"{result.deleted:,} deleted."
+    if result.emptied:
         text += (
-            f" {forgotten.emptied:,} emptied of their text: they keep copies in the queues from being sent again, "
-            f"and are deleted by themselves from {forgotten.gone_by} on."
+            f" {result.emptied:,} emptied of their text: they keep copies in the queues from being sent again, "
+            f"and are deleted by themselves from {result.gone_by} on."
         )
-    session.output.show(asdict(forgotten), text)
-    if forgotten.under_way:
-        raise CommandError(f"{forgotten.under_way:,} are still being sent: forget them again when they have ended.")
+    session.output.show(asdict(result), text)
+    if result.under_way:
+        raise CommandError(f"{result.under_way:,} are still being sent: forget them again when they have ended.")
 
 
 def export(
@@ -115,9 +117,10 @@ def _rows_to(session: Session, number: str, message: str | None) -> list[Row]:
 
 def _one(row: Row) -> str:
     """One message, with what happened to it."""
-    hidden = {"recipient", "expiresAt", "acceptedAt", "claimedAt", "sentAt", "finalAt", "resentAt"}
-    pairs = [("to", masked(row.recipient)), *((k, v) for k, v in row.to_document().items() if k not in hidden)]
-    return f"{fields(pairs)}\n\n{table(('when', 'what'), [(entry.at, entry.what) for entry in history(row)])}"
+    told = (pair for pair in row.to_document().items() if not pair[0].endswith("At"))  # the history has the times
+    pairs = [("to", masked(row.recipient)), *((k, v) for k, v in told if k not in ("recipient", "replyText"))]
+    lines = [(one.at, one.what if one.text is None else f"{one.what}: {one.text}") for one in history(row)]
+    return f"{fields(pairs)}\n\n{table(('when', 'what'), lines)}"
 
 
 def _counts(preview: Preview) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from bridge.campaigns.control import State
+from bridge.operations.actions import steered
+from scripts.operators.journal import write_down
 from scripts.operators.session import session_of
 
 Campaign = Annotated[
@@ -40,6 +42,8 @@ def _change(
     session = session_of(context)
     what = f"campaign {campaign} of {session.account}" if campaign else f"the whole account {session.account}"
     session.output.confirm(question.format(what), yes=yes)
-    control = session.bridge.controls.change(session.key(campaign), state, by=session.by, note=note)
+    key = session.key(campaign)
+    control = session.bridge.controls.change(key, state, by=session.by, note=note)
+    write_down(session, steered(key, control))
     document = {"account": session.account, "campaign": campaign, **asdict(control)}
     session.output.show(document, f"{what[0].upper()}{what[1:]} is {control.state}. Workers follow within seconds.")

@@ -136,7 +136,7 @@ def test_the_dashboard_shows_campaigns(invoke):
 
 def test_a_campaign_is_stopped_on_the_page(invoke):
     stopped = invoke("SteerFunction", "stop.json")
-    assert "Campaign 1656678144: stopped" in stopped.result
+    assert "Campaign 1656678150: stopped" in stopped.result
     assert '"action":"stopped"' in stopped.log
 
 

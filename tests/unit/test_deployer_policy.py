@@ -99,6 +99,7 @@ def test_it_fits_into_a_managed_policy_with_a_long_name_for_the_stack():
         "logs:DescribeResourcePolicies",
         "logs:PutResourcePolicy",
         "secretsmanager:GetRandomPassword",
+        "secretsmanager:ListSecrets",  # scripts/bridge, in the smoke test after a deployment
         "sns:Unsubscribe",
     ],
 )

@@ -41,6 +41,13 @@ def test_every_make_target_is_listed_at_the_top_of_the_makefile():
     assert set(first.split(" · ")) == set(re.findall(r"^([a-z0-9]+):.*## ", makefile, re.MULTILINE))
 
 
+def test_what_a_workflow_uses_of_others_is_one_commit_with_its_version_beside_it_for_dependabot():
+    texts = [path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml")]
+    used = [one for text in texts for one in re.findall(r"uses: (.+)", text) if not one.startswith("./")]
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)] == []
+
+
 # The workflow that deploys a copy of this repository
 
 
@@ -69,6 +76,7 @@ def test_a_deployment_has_no_keys_is_tried_and_is_taken_back_when_that_fails():
     assert "secrets." not in (ROOT / ".github/workflows/deploy_one.yml").read_text()
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert [re.split(r"[ =]", command)[0] for command in commands] == [
+        "echo",
         "make",
         "scripts/bridge",
         ".venv/bin/python",

@@ -37,6 +37,9 @@ SETTINGS: dict[str, dict[str, str]] = {
     "everything set": {
         "AlarmEmail": "somebody@example.com",
         "Deployment": "Canary10Percent5Minutes",
+        "DeletionProtection": "true",
+        "LogLevel": "DEBUG",
+        "SnapStart": "PublishedVersions",
         "AcceptReservedConcurrency": "100",
         "ReceiveReservedConcurrency": "20",
         "ReceiptsWithoutNumber": "true",
@@ -85,12 +88,17 @@ def translate(path: Path) -> Template:
 
 def as_deployed(template: Template, settings: dict[str, str]) -> Template:
     """A translated template as CloudFormation reads it with these parameters: conditions decided, references left."""
-    values = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()} | settings
-    holds = {name: _holds(test, values) for name, test in template["Conditions"].items()}
+    holds = conditions(template, settings)
     there = {
         key: resource for key, resource in template["Resources"].items() if holds.get(resource.get("Condition"), True)
     }
     return {**template, "Resources": _decided(there, holds), "Settings": settings}
+
+
+def conditions(template: Template, settings: dict[str, str]) -> dict[str, bool]:
+    """Whether each condition holds with these parameters."""
+    values = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()} | settings
+    return {name: _holds(test, values) for name, test in template["Conditions"].items()}
 
 
 def _holds(test: Any, values: dict[str, str]) -> bool:
@@ -117,14 +125,22 @@ def _decided(value: Any, holds: dict[str, bool]) -> Any:
 
 def problems(template: Template) -> list[str]:
     """Everything that is wrong with the stack: as it is written, and as it is deployed with all settings."""
-    checks = {name: check for name, check in sorted(globals().items()) if name.startswith("check_")}
-    written = [check for name, check in checks.items() if name.startswith("check_written_")]
-    found = [problem for check in written for problem in _found(check, template)]
+    found = [problem for check in _checks(written=True) for problem in _found(check, template)]
     for name, settings in SETTINGS.items():
-        deployed = as_deployed(template, settings)
-        others = [check for check in checks.values() if check not in written]
-        found += [f"{problem} ({name})" for check in others for problem in _found(check, deployed)]
+        found += [f"{problem} ({name})" for problem in problems_of(template, settings)]
     return found
+
+
+def problems_of(template: Template, settings: dict[str, str]) -> list[str]:
+    """What is wrong with the stack as it is deployed with these parameters."""
+    deployed = as_deployed(template, settings)
+    return [problem for check in _checks(written=False) for problem in _found(check, deployed)]
+
+
+def _checks(*, written: bool) -> list[Callable[[Template], Iterable[str]]]:
+    """Those of the template as it is written, or as it is deployed."""
+    named = [(name, check) for name, check in sorted(globals().items()) if name.startswith("check_")]
+    return [check for name, check in named if name.startswith("check_written_") == written]
 
 
 def _found(check: Callable[[Template], Iterable[str]], template: Template) -> list[str]:
@@ -559,13 +575,14 @@ def check_key(template: Template) -> Iterator[str]:
 
 
 def check_warm_throughput(template: Template) -> Iterator[str]:
-    """The log is ready for as many writes as were asked for."""
+    """The log is ready for as many writes as were asked for, and so is its index, which would hold it up."""
     wanted = (
         {"WriteUnitsPerSecond": {"Ref": "WarmWritesPerSecond"}} if _is_set(template, "WarmWritesPerSecond") else None
     )
-    found = of_type(template, "AWS::DynamoDB::Table")["SmsLogTable"].get("WarmThroughput")
-    if found != wanted:
-        yield f"SmsLogTable is ready for {found}"
+    table = of_type(template, "AWS::DynamoDB::Table")["SmsLogTable"]
+    for part in (table, *table.get("GlobalSecondaryIndexes", ())):
+        if part.get("WarmThroughput") != wanted:
+            yield f"{part.get('IndexName', 'SmsLogTable')} is ready for {part.get('WarmThroughput')}"
 
 
 def _is_set(template: Template, parameter: str) -> bool:

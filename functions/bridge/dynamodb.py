@@ -34,10 +34,6 @@ class DynamoDB:
         """Delete one item, on a condition."""
         return self._call("DeleteItem", request)
 
-    def get_item(self, **request: Any) -> dict[str, Any]:
-        """Read one item; without "Item" there is none."""
-        return self._call("GetItem", request)
-
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         """Read up to 100 items."""
         return self._call("BatchGetItem", request)

@@ -137,24 +137,6 @@ class FakeDynamoDB(Neighbour):
 
         return self._call("delete_item", effect)
 
-    def get_item(
-        self,
-        *,
-        TableName: str,  # noqa: N803
-        Key: Item,  # noqa: N803
-        ProjectionExpression: str | None = None,  # noqa: N803
-        ExpressionAttributeNames: dict[str, str] | None = None,  # noqa: N803
-        **_options: Any,
-    ) -> dict[str, Any]:
-        def effect() -> dict[str, Any]:
-            item = self._table(TableName).get(_key(TableName, Key))
-            expression = Expression(item, ExpressionAttributeNames, None)
-            names = expression.paths(ProjectionExpression)
-            expression.all_used()
-            return {} if item is None else {"Item": _projected(item, names)}
-
-        return self._call("get_item", effect)
-
     def batch_get_item(self, *, RequestItems: dict[str, dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
             [(table, request)] = RequestItems.items()

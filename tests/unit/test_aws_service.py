@@ -56,7 +56,6 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
         "ExpressionAttributeValues": {":final": {"S": "2026-11-22T10:00:00.000Z"}},
     },
     ("dynamodb", "batch_write_item"): {"RequestItems": {"SmsLog": [{"PutRequest": {"Item": ITEM}}]}},
-    ("dynamodb", "get_item"): {"TableName": "SmsLog", "Key": KEY, "ConsistentRead": True},
     ("dynamodb", "batch_get_item"): {"RequestItems": {"SmsLog": {"Keys": [KEY], "ConsistentRead": True}}},
     ("dynamodb", "query"): {
         "TableName": "SmsLog",
@@ -145,8 +144,6 @@ def test_a_request_is_boto3s(service: str, call: str, token: str | None):
     [
         ("dynamodb", "put_item", {}),
         ("dynamodb", "update_item", {}),
-        ("dynamodb", "get_item", {"Item": ITEM}),
-        ("dynamodb", "get_item", {}),
         ("dynamodb", "batch_write_item", {"UnprocessedItems": {"SmsLog": [{"PutRequest": {"Item": ITEM}}]}}),
         ("dynamodb", "query", {"Items": [ITEM], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": KEY}),
         (

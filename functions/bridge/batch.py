@@ -60,8 +60,6 @@ class Batch:
         self._finisher = Finisher(engine, invocation.metrics, self._time, waited_for=waited_for)
         self.sending = self._time.sending
         """By when all calls to the vendor have ended."""
-        self.results = self._finisher.results
-        """Of all messages, in the order in which they ended."""
         self._lines: dict[str, list[Job]] = defaultdict(list)
         self._unfinished: dict[Job, None] = {}
         self._ended: SimpleQueue[tuple[Job, SendResult | BaseException] | None] = SimpleQueue()
@@ -69,6 +67,11 @@ class Batch:
         self._looking: threading.Thread | None = None
         self._keys: Sequence[Key] = ()
         self._look_by = Deadline.within(LOOK_SECONDS, invocation.deadline.clock)
+
+    @property
+    def results(self) -> list[SendResult]:
+        """Of all messages, in the order in which they ended."""
+        return self._finisher.results
 
     def add(self, message: Message, account: Account | None, leftovers: Leftovers) -> float:
         """Add a message: it is sent unless it was stopped, is paused, its account cannot be used (None), or it is

@@ -59,6 +59,7 @@ def run(settings: RunSettings, running: ExitStack) -> None:
     print(welcome(settings, bridge), flush=True)
     running.callback(lambda: print(screen.summary(), flush=True))
     running.callback(screen.stop)
+    running.callback(bridge.stop_working)  # first: while workers ask AWS, the screen's last look takes seconds
     running.callback(ignore_signals)
     screen.start()  # last: a Ctrl-C can come before it returns, and AWS must not go while the screen still reads
     while True:  # Ctrl-C and SIGTERM raise KeyboardInterrupt
@@ -86,4 +87,7 @@ def ignore_signals() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # everything has ended; Python would take half a second more to tidy its memory

@@ -53,7 +53,7 @@ class LocalAws(Service):
     def stop(self) -> None:
         """Stop the server, and forget everything in it."""
         if self._server:
-            process.stop(self._server)
+            process.kill(self._server)
             self._server = None
 
     def dynamodb(self) -> DynamoDBClient:

@@ -135,13 +135,17 @@ class Bridge(Service):
 
     def stop(self) -> None:
         """End everything, whatever it is doing."""
+        self.stop_working()
+        self.aws.stop()
+
+    def stop_working(self) -> None:
+        """Take nothing in any more, and end what is under way. AWS stays, for who still reads there."""
         for poller in self._pollers:
             poller.stop()
         self.gateway.stop()
         for function in self.functions.values():
             function.stop()
         self.stop_pollers()
-        self.aws.stop()
 
     def _function(self, name: str) -> Function:
         log = self.options.logs / f"{name}.log" if self.options.logs else None

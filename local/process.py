@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +38,15 @@ def search_path(*first: Path) -> str:
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a program and wait for its end; kill it after GRACE seconds."""
     process.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program that holds nothing worth a word with it."""
+    process.kill()
+    process.wait()
     if process.stdin:
         process.stdin.close()
 

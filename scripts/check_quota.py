@@ -99,7 +99,7 @@ def check(session: Any, stack: Wanted) -> None:
     try:
         limit = session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     except ClientError as error:
-        print(f"Lambda's concurrency quota could not be read, and is not checked: {error}", file=sys.stderr)
+        print(f"Lambda's concurrency quota could not be read, so it was not checked: {error}", file=sys.stderr)
         return
     if limit < stack.quota:
         raise QuotaError(

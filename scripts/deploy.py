@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT, run: Callabl
     try:
         keep(session_of(settings).client("cloudformation"), settings["stack_name"], root)
     except (BotoCoreError, ClientError) as error:
-        print(f"What is deployed now could not be kept, to be rolled back to: {error}", file=sys.stderr)
+        print(f"What is deployed now could not be saved for a roll-back: {error}", file=sys.stderr)
     command = [options.sam, "deploy", "--config-env", options.env]
     command += [] if has_answers else ["--guided"]
     command += ["--no-confirm-changeset"] if asks_nobody else []

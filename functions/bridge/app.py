@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.aws import Aws
 from bridge.secrets import Secrets
@@ -146,6 +146,13 @@ class App:
         callbacks = Callbacks(self._transport_factory(), self._clock, _encrypt)
         return Reporter(self.secrets, callbacks, self._queue(self._settings.report_queue_url), self._clock)
 
+    @cached_property
+    def count(self) -> CampaignCounter:
+        """Of the log's stream, for the campaigns' counters."""
+        from bridge.count import CampaignCounter
+
+        return CampaignCounter(self._counters())
+
     # ── What people do ────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -205,13 +212,6 @@ class App:
 
         return Controls(self._campaign_table, self._clock)
 
-    @cached_property
-    def count(self) -> CampaignCounter:
-        """Of the log's stream, for the campaigns' counters."""
-        from bridge.count import CampaignCounter
-
-        return CampaignCounter(self._counters())
-
     # ── What they are made of ─────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -242,9 +242,15 @@ class App:
 
         sender = Sender(self._log(), self.vendor(concurrency), self._settings.worker_lifetime, self._clock)
         shared, steering = SharedBreaker(self._campaign_table), Steering(self._campaign_table, self._clock)
-        options: Any = {"concurrency": concurrency, "failures": failures, "clock": self._clock}
-        options["allowance"] = partial(self._allowance, steering)
-        return Engine(sender, shared, steering, **options)
+        return Engine(
+            sender,
+            shared,
+            steering,
+            allowance=partial(self._allowance, steering),
+            concurrency=concurrency,
+            failures=failures,
+            clock=self._clock,
+        )
 
     def _allowance(self, steering: Steering, account: Account, *, single: bool) -> Allowance:
         from bridge.allowance import Allowance, Limits

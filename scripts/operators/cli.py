@@ -43,7 +43,7 @@ def everywhere(
     stack: Annotated[str | None, typer.Option(help="a deployed stack, by its name")] = None,
     local: Annotated[bool, typer.Option("--local", help="`make run`, by PORT and AWS_PORT")] = False,
     account: Annotated[
-        str | None, typer.Option(help="CleverTap's account id; may be left out where there is one")
+        str | None, typer.Option(help="CleverTap's account id; not needed where the stack has one account")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for machines")] = False,
 ) -> None:

@@ -31,7 +31,7 @@ class Output:
         if yes:
             return
         if not sys.stdin.isatty():
-            raise NotConfirmed(f"{question} Nobody is there to be asked: say --yes.")
+            raise NotConfirmed(f"{question} There is no terminal to ask in: use --yes.")
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise NotConfirmed("Nothing was changed.")

@@ -133,4 +133,4 @@ def test_a_stack_that_cannot_be_asked_is_deployed_all_the_same(project, capsys):
     assert deploy.main(["--sam", "sam"], project, Sam()) == 0
     said = capsys.readouterr()
     assert "docs/deploy.md" in said.out
-    assert "could not be kept" in said.err
+    assert "could not be saved" in said.err

@@ -181,7 +181,7 @@ def test_an_unknown_campaign_is_an_error(operators: Operators):
     ended = operators("campaign", "43")
 
     assert (ended.code, ended.out) == (1, "")
-    assert "Nothing is known of a campaign 43" in ended.err
+    assert "has no campaign 43" in ended.err
 
 
 # Steering
@@ -209,7 +209,7 @@ def test_nothing_is_changed_where_nobody_can_be_asked(
     ended = operators("stop", "42")
 
     assert (ended.code, ended.out) == (3, "")
-    assert "say --yes" in ended.err
+    assert "use --yes" in ended.err
     assert not bridge.dynamodb.tables[CAMPAIGNS]
 
 
@@ -323,7 +323,7 @@ def test_a_resend_that_sqs_does_not_take_fails_and_says_what_to_do(operators: Op
     ended = operators("resend", "42", "--yes")
 
     assert ended.code == 1
-    assert "run the same again" in ended.err
+    assert "run the same command again" in ended.err
 
 
 def test_a_person_is_forgotten_and_the_account_knows_that_somebody_was(operators: Operators, bridge: Bridge):

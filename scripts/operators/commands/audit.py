@@ -25,4 +25,4 @@ def audit(context: typer.Context, campaign: Campaign = None) -> None:
     text += "\n\n" + table(("campaign", "counter", "counted", "rows"), lines) if lines else " Nothing differs."
     session.output.show(asdict(found), text)
     if any(one.counted < one.rows for one in found.differences):
-        raise CommandError("Fewer are counted than there are: messages are on their way, or the counters lag behind.")
+        raise CommandError("Some counters are too low: messages are still on their way, or counting is behind.")

@@ -53,7 +53,7 @@ def campaign(
     session = session_of(context)
     found = session.bridge.campaigns.get(session.account, campaign_id(campaign))
     if not found:
-        raise CommandError(f"Nothing is known of a campaign {campaign} of the account {session.account}.")
+        raise CommandError(f"The account {session.account} has no campaign {campaign}.")
     controls = _controls(session, [found])
     own, whole = controls[session.account, campaign_key(found.id)], controls[session.account, WHOLE_ACCOUNT]
     pairs: list[tuple[str, Any]] = [

@@ -48,7 +48,7 @@ def resend(
     *,
     number: Annotated[str | None, typer.Option(help="only what went to this number")] = None,
     message: Message = None,
-    unknown: Annotated[bool, typer.Option("--unknown", help="also what may have arrived already")] = False,
+    unknown: Annotated[bool, typer.Option("--unknown", help="also messages that may have arrived already")] = False,
     yes: Yes = False,
 ) -> None:
     """Send again what ended without being sent: expired, cancelled, not queued. It shows first what it would do."""
@@ -71,7 +71,9 @@ def resend(
     text = f"{result.queued:,} messages are queued; the workers' log lines have {result.request}."
     session.output.show({**asdict(result), **_counts(preview)}, text)
     if result.left:
-        raise CommandError(f"SQS did not surely take {result.left:,}: run the same again, nothing is sent twice.")
+        raise CommandError(
+            f"{result.left:,} messages may not be queued: run the same command again, nothing is sent twice."
+        )
 
 
 def forget(context: typer.Context, number: Number, *, yes: Yes = False) -> None:
@@ -89,7 +91,7 @@ def forget(context: typer.Context, number: Number, *, yes: Yes = False) -> None:
         )
     session.output.show(asdict(result), text)
     if result.under_way:
-        raise CommandError(f"{result.under_way:,} are still being sent: forget them again when they have ended.")
+        raise CommandError(f"{result.under_way:,} are still being sent: run forget again when they have ended.")
 
 
 def export(

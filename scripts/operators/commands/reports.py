@@ -38,7 +38,7 @@ def report_again(context: typer.Context, begin: From, end: To, yes: Yes = False)
     left = queue_again(found.events, queue, time.time)
     session.output.show({**counts, "notQueued": len(left)}, f"{len(found.events) - len(left):,} reports are queued.")
     if left:
-        raise CommandError(f"{len(left):,} reports were perhaps not queued: SQS did not take them.")
+        raise CommandError(f"{len(left):,} reports may not be queued: SQS did not confirm them.")
 
 
 def _epoch(written: str) -> float:

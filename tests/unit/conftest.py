@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.isolation import functions_environment, log_lines_are_captured, no_sockets  # noqa: F401 - fixtures; first: handlers
@@ -9,11 +11,15 @@ from tests.isolation import functions_environment, log_lines_are_captured, no_so
 # isort: split
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import FakeDynamoDB
+from tests.fakes.log import new_log
 from tests.fakes.secrets_manager import FakeSecretsManager
 from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, secret
 from tests.unit.harness import Bridge, Handlers
 from tests.unit.receipt_harness import ReceiptHarness
+
+if TYPE_CHECKING:
+    from bridge.log.log import Log
 
 
 @pytest.fixture
@@ -24,6 +30,11 @@ def clock() -> Clock:
 @pytest.fixture
 def dynamodb() -> FakeDynamoDB:
     return FakeDynamoDB()
+
+
+@pytest.fixture
+def log(dynamodb: FakeDynamoDB, clock: Clock) -> Log:
+    return new_log(dynamodb, clock)
 
 
 @pytest.fixture

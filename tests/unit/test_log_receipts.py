@@ -11,23 +11,17 @@ from bridge.errors import LogRefused, LogUnavailable
 from bridge.message import Status
 from bridge.message_central.receipts import STATUS_WORDS
 from tests.fakes.faults import APPLIED, DENIED, NOT_APPLIED, Fault
-from tests.fakes.log import new_log, row
+from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, message_id, number
 
 if TYPE_CHECKING:
     from bridge.log.log import Log
-    from tests.fakes.clock import Clock
     from tests.fakes.dynamodb import FakeDynamoDB
 
 DELIVERED, UNDELIVERED = STATUS_WORDS["DELIVRD"], STATUS_WORDS["UNDELIV"]
 assert DELIVERED
 assert UNDELIVERED
 KEY = (number(), message_id())
-
-
-@pytest.fixture
-def log(dynamodb: FakeDynamoDB, clock: Clock) -> Log:
-    return new_log(dynamodb, clock)
 
 
 def test_only_a_recipients_own_messages_of_the_account_are_read(log: Log, dynamodb: FakeDynamoDB):

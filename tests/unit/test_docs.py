@@ -75,6 +75,19 @@ def test_a_document_that_is_cited_is_in_the_repository():
     assert missing == []
 
 
+def test_a_source_file_that_is_named_is_in_the_repository():
+    ours = {path.relative_to(ROOT).as_posix() for path in documents.tracked()}
+    tails = {"/".join(name.split("/")[start:]) for name in ours for start in range(name.count("/") + 1)}
+    places = ("README.md", "CONTRIBUTING.md", "docs", "functions", "local", "scripts", "template.yaml", "Makefile")
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in documents.tracked(*places)
+        for name in re.findall(r"(?<![\w./*-])[\w./-]*\w\.py\b", documents.text_of(path))
+        if name.lstrip("./") not in tails
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("words", ["design" + " §", "contracts" + " §"])
 def test_nothing_cites_a_document_that_is_elsewhere(words):
     assert [str(path.relative_to(ROOT)) for path in documents.tracked() if words in documents.text_of(path)] == []

@@ -103,7 +103,8 @@ def test_the_readme_is_short():
 @by_name
 def test_no_line_is_long(path: Path):
     lines = documents.prose(documents.text_of(path))
-    assert [number for number, line in lines if len(line) > LINE and not line.startswith("|")] == []
+    may_be_longer = "|" if path.parent != ROOT else None  # a table's row cannot be wrapped; those at the top have room
+    assert [number for number, line in lines if len(line) > LINE and line[:1] != may_be_longer] == []
 
 
 @by_name

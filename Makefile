@@ -30,12 +30,15 @@ integration: $(READY) ## what starts processes and opens sockets on this machine
 test: $(READY) ## all that needs no containers: unit, integration
 	$(BIN)/python -m pytest $(ON_ALL_CORES)
 
-check: $(READY) ## format, lint, types, which way imports point, template
+check: $(READY) ## format, lint, types, which way imports point, template, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=functions $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 
 faults: $(READY) ## killed workers, dead neighbours, a real nginx between: processes and sockets (SEED=n repeats a run)
 	$(BIN)/python -m pytest tests/faults tests/nginx

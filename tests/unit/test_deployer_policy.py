@@ -88,6 +88,13 @@ def test_it_fits_into_a_managed_policy_with_a_long_name_for_the_stack():
     assert len(re.sub(r"\s", "", text)) <= LARGEST
 
 
+def test_sam_may_look_for_the_stack_of_images_that_it_keeps_beside_a_stack():
+    companion = "arn:aws:cloudformation:*:<account>:stack/<stack>-*-CompanionStack/*"
+    assert [one["Action"] for one in POLICY["Statement"] if one["Resource"] == companion] == [
+        "cloudformation:DescribeStacks"
+    ]
+
+
 # From the Service Authorization Reference: these know no resource of the stack's name, its statements do not help them.
 @pytest.mark.parametrize(
     "action",

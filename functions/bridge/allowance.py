@@ -87,9 +87,16 @@ class Allowance:
         self._grants: list[Grant] = []
         self._reached: CapReached | None = None
         self._given_up = False
+        self.waited = False
+        """Whether some message had to wait for it."""
 
     def wait(self) -> float:
         """Seconds until the next message may begin, or until it is worth reserving; inf: not in this invocation."""
+        wait = self._wait()
+        self.waited |= wait > 0
+        return wait
+
+    def _wait(self) -> float:
         if self._reached or self._given_up:
             return math.inf
         now = self._limits.clock()

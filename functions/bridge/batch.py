@@ -20,7 +20,7 @@ from bridge.chunk import Lane
 from bridge.deal import Deal, Guard, Job, Line
 from bridge.finish import Finisher
 from bridge.leftovers import fault_of
-from bridge.message import Cause
+from bridge.message import Cause, Status
 from bridge.promotional_hours import wait_of
 from bridge.send import STOPPED, Attempt, Ending, SendResult
 from bridge.steering import keys_of
@@ -286,9 +286,18 @@ class Batch:
 
     def _end(self, job: Job, result: SendResult) -> None:
         self._unfinished.pop(job, None)
+        self._measure(job, result)
         self._finisher.finish(job.leftovers, result)
         if job.attempt:
             self._engine.breaker(job.attempt.account.id).publish()
+
+    def _measure(self, job: Job, result: SendResult) -> None:
+        """How long it took until the vendor had a message; not where a person has had it wait."""
+        if result.ending is not Ending.ATTEMPTED or (result.outcome and result.outcome.status is Status.RETRYING):
+            return
+        chunk = job.leftovers.chunk
+        if not (job.held or chunk.held or job.message.resend):
+            self._invocation.metrics.add_time_to_vendor(job.message.account, chunk.lane, result.waited)
 
 
 def _shown_by(result: SendResult | BaseException) -> Outcome | None:

@@ -63,6 +63,8 @@ class Chunk:
     outcomes: Sequence[Row] = ()
     request: str = ""
     lane: Lane = Lane.BATCH
+    held: bool = False
+    """Whether a person has had them wait."""
 
 
 class ChunkQueue:
@@ -98,6 +100,7 @@ def encode(chunk: Chunk) -> Iterator[tuple[str, Chunk]]:
         "attempts": chunk.attempts,
         "request": chunk.request,
         "lane": chunk.lane,
+        **({"held": True} if chunk.held else {}),
     }
     start = json.dumps(head, ensure_ascii=False)[:-1]
     entries: list[_Entry] = [("messages", message, _dumps(_pack(message))) for message in chunk.messages]
@@ -132,6 +135,7 @@ def decode(body: str) -> Chunk:
         outcomes=[Row.from_document(row) for row in document.get("outcomes", ())],
         request=document.get("request", ""),
         lane=Lane(document.get("lane", Lane.BATCH)),
+        held=document.get("held", False),
     )
 
 

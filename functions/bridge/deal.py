@@ -43,6 +43,8 @@ class Job:
     attempt: Attempt | None = None
     cancel: Callable[[], SendResult] | None = None
     begun_at: float = 0.0
+    held: bool = False
+    """Whether a limit that a person has set has kept it back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +74,7 @@ class Line:
             return None
         job = self.jobs.popleft()
         job.begun_at = self.guard.begin(parts)
+        job.held = self.guard.allowance is not None and self.guard.allowance.waited
         return job
 
 

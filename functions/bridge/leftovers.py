@@ -30,14 +30,17 @@ DELAYS = {
     Cause.ACCOUNT_RATE: (2, 8),
 }
 
+HELD = frozenset({Cause.PAUSED, Cause.ACCOUNT_RATE, Cause.HOURS})
+"""Causes that are a person's decision: what waits for them is not late."""
+
 
 @dataclass(slots=True)
 class Leftovers:
     """Of one chunk. `failed`: by a fault of ours; SQS delivers the chunk again, and in the end to the dead letters."""
 
     chunk: Chunk
-    messages: dict[tuple[int, int], list[Message]] = field(default_factory=lambda: defaultdict(list))
-    """By (delay in seconds, attempts)."""
+    messages: dict[tuple[int, int, bool], list[Message]] = field(default_factory=lambda: defaultdict(list))
+    """By (delay in seconds, attempts, whether a person has them wait)."""
     rows: list[Row] = field(default_factory=list)
     failed: bool = False
     fraction: float = field(default_factory=random.random)
@@ -49,7 +52,7 @@ class Leftovers:
 
     def postpone(self, message: Message, cause: Cause, wait: float = 0.0) -> None:
         """Look at a message again that was not attempted, after what its cause asks for or `wait` seconds."""
-        self.again(message, max(wait, self._delay(cause)))
+        self._add(message, max(wait, self._delay(cause)), self.chunk.attempts, held=cause in HELD)
 
     def retry(self, message: Message, cause: Cause, wait: float | None = None) -> None:
         """Try a message again after the vendor's own delay, what its cause asks for, or one that grows with the
@@ -69,8 +72,8 @@ class Leftovers:
         A chunk that failed is delivered again with all its messages: copies of them here would multiply.
         """
         again = [
-            (replace(self.chunk, attempts=attempts, messages=messages, outcomes=()), delay)
-            for (delay, attempts), messages in self.messages.items()
+            (replace(self.chunk, attempts=attempts, messages=messages, outcomes=(), held=held), delay)
+            for (delay, attempts, held), messages in self.messages.items()
             if not self.failed
         ]
         if self.rows:
@@ -92,8 +95,9 @@ class Leftovers:
         least, most = DELAYS.get(cause, (0, 0))
         return least + (most - least) * self.fraction
 
-    def _add(self, message: Message, delay: float, attempts: int) -> None:
-        self.messages[min(times.LONGEST_DELAY_SECONDS, math.ceil(delay)), attempts].append(message)
+    def _add(self, message: Message, delay: float, attempts: int, *, held: bool = False) -> None:
+        delay = min(times.LONGEST_DELAY_SECONDS, math.ceil(delay))
+        self.messages[delay, attempts, held or self.chunk.held].append(message)
 
 
 def fault_of(error: BaseException) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AccountError, BadRequest, LogRefused, NothingAccepted, TooLarge, UnknownAccount
@@ -174,8 +175,12 @@ class Receiver:
         """Write what final receipts say into the log; those that have to wait come back. `since`: when they came."""
         matcher = Matcher(self._log, account, since, self._clock())
         final = [receipt for receipt in receipts if receipt.delivery]
-        with ThreadPoolExecutor(max(1, min(THREADS, len(final)))) as pool:
-            matches = list(pool.map(lambda receipt: matcher.match(receipt, invocation.deadline), final))
+        look_up = partial(matcher.match, deadline=invocation.deadline)
+        if len(final) > 1:
+            with ThreadPoolExecutor(min(THREADS, len(final))) as pool:
+                matches = list(pool.map(look_up, final))
+        else:  # nearly always: a thread costs as much as its call
+            matches = list(map(look_up, final))
         for receipt, match in zip(final, matches, strict=True):
             _count(receipt, match, account.id, invocation)
         _note_faults(matcher, account.id, invocation)

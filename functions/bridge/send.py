@@ -75,6 +75,8 @@ class SendResult:
     cause: Cause | None = None
     reason: str | None = None
     busy_for: float = 0.0
+    waited: float = 0.0
+    """Seconds from accept to the vendor's call, which took so many `seconds`."""
     seconds: float = 0.0
 
 
@@ -123,7 +125,8 @@ class Sender:
         message = attempt.message
         if outcome.status is Status.RETRYING:  # only then: it says that nothing was sent
             message = with_unsent_claim(message, claim.id)
-        return SendResult(Ending.ATTEMPTED, message, claim, outcome, seconds=seconds)
+        waited = max(0.0, started - message.accepted_at)
+        return SendResult(Ending.ATTEMPTED, message, claim, outcome, waited=waited, seconds=seconds)
 
     def end(
         self, message: Message, outcome: Outcome, worker: str, deadline: Deadline, *, report: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from bridge.app import App
@@ -28,7 +29,11 @@ def receive(receiver: Receiver, event: dict[str, Any], invocation: Invocation) -
         answer = failures([message.id for message in messages if not receiver.retry(message, invocation)])
     else:
         answer = _answer(receiver, event, invocation)
-    logger.info("received", status=answer.get("statusCode"), **invocation.metrics.summary())
+    said = {"status": answer.get("statusCode"), **invocation.metrics.summary()}
+    if said["status"] == HTTPStatus.OK:  # the metrics' record tells the same, and receipts are as many as messages
+        logger.debug("received", **said)
+    else:
+        logger.info("received", **said)
     return answer
 
 

@@ -58,7 +58,7 @@ def main(names: list[str]) -> None:
     wanted = [part for name in names or PARTS for part in (*(NEEDED.get(name, ()) if names else ()), name)]
     lines: list[Line] = []
     for name in dict.fromkeys(wanted):
-        _say(f"… {name}")
+        _say(f"… {name} ({time.monotonic() - begun:.0f} s)")
         lines += PARTS[name](built)
     minutes = (time.monotonic() - begun) / 60
     _say(f"\n{text(lines)}\n\n{minutes:.1f} minutes")

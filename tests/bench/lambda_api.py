@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -25,12 +26,15 @@ TIMEOUT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Life:
-    """A function's life: seconds from process start to ready and to its last answer, its CPU, and its peak memory."""
+    """A function's life: seconds from process start to ready and to its last answer, its CPU, its peak memory, and how
+    many bytes it logged.
+    """
 
     ready: float
     answered: float
     cpu: float
     peak_mb: float
+    logged: int
 
 
 class _Api(ThreadingHTTPServer):
@@ -64,6 +68,7 @@ class _Routes(BaseHTTPRequestHandler):
             "Lambda-Runtime-Aws-Request-Id": f"8f5a6f2e-0000-4000-8000-{self.server.given:012}",
             "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1_000) + 60_000),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:000000000000:function:bench",
+            "Lambda-Runtime-Trace-Id": "Root=1-67a0b1c2-3d4e5f60718293a4b5c6d7e8;Parent=53995c3f42cd8ad8;Sampled=0",
         }
         self._answer(200, event, headers)
 
@@ -96,19 +101,20 @@ def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], enviro
         "LAMBDA_TASK_ROOT": str(directory),
         **environment,
     }
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "awslambdaric", handler], cwd=directory, env=variables, stdout=subprocess.DEVNULL
-    )
-    try:
-        over = api.over.wait(TIMEOUT_SECONDS)
-    finally:
-        process.kill()
-        _, _, usage = os.wait4(process.pid, 0)
-        process.returncode = 0
-        api.shutdown()
-        api.server_close()
+    with tempfile.TemporaryFile() as log:
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "awslambdaric", handler]
+        process = subprocess.Popen(command, cwd=directory, env=variables, stdout=log)
+        try:
+            over = api.over.wait(TIMEOUT_SECONDS)
+        finally:
+            process.kill()
+            _, _, usage = os.wait4(process.pid, 0)
+            process.returncode = 0
+            api.shutdown()
+            api.server_close()
+        logged = os.fstat(log.fileno()).st_size
     if api.failure or not over:
         raise RuntimeError(f"{handler} failed: {api.failure.decode() or 'no answer'}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Life(api.ready_at - started, api.answered_at - started, cpu, usage.ru_maxrss / 1024)
+    return Life(api.ready_at - started, api.answered_at - started, cpu, usage.ru_maxrss / 1024, logged)

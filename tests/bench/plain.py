@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -132,3 +133,19 @@ class BareReport:
             ]
             body = json.dumps([{"event": "delivered", "data": data}]).encode()
             self._http.request("POST", f"{os.environ['MESSAGE_CENTRAL_URL']}/callback", body=body)
+
+
+class BareCount:
+    """Counts a stream's records by their status, and makes one update."""
+
+    def __init__(self) -> None:
+        self._client = boto3.client("dynamodb")
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        counts = Counter(record["dynamodb"]["NewImage"]["status"]["S"] for record in event["Records"])
+        self._client.update_item(
+            TableName="CampaignTable",
+            Key={"account": {"S": "BENCH-ACCOUNT"}, "campaign": {"S": "1700000000"}},
+            UpdateExpression="ADD n_sending :n",
+            ExpressionAttributeValues={":n": {"N": str(counts["sending"])}},
+        )

@@ -16,12 +16,15 @@ import sys
 import time
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 VERIFICATION_ID = "20"
+LIMITED = "BENCH-LIMITED"
+"""The account with a rate and a daily cap, both beyond reach."""
+LIMITS = {"partsPerSecond": "10000", "partsPerDay": "100000000"}
 SECRET = {
     "customerId": "C-BENCH",
     "email": "bench@example.com",
@@ -66,11 +69,30 @@ ROW = {
     "claimedAt": {"S": "2026-01-01T00:00:00.000Z"},
     "claimedBy": {"S": "bench/1"},
 }
+CAMPAIGNS = 25  # on the first page of the operators' console
 
 
-def _rows(body: bytes) -> bytes:
-    recipient = json.loads(body)["ExpressionAttributeValues"][":recipient"]
-    return _json({"Items": [{"recipient": recipient, **ROW}], "Count": 1, "ScannedCount": 1})
+def _found(body: bytes) -> bytes:
+    """The rows of a recipient; or, on the table of campaigns, those of an account."""
+    values = json.loads(body)["ExpressionAttributeValues"]
+    recipient = values.get(":recipient")
+    items = [{"recipient": recipient, **ROW}] if recipient else [_campaign(n) for n in range(CAMPAIGNS)]
+    return _json({"Items": items, "Count": len(items), "ScannedCount": len(items)})
+
+
+def _campaign(number: int) -> dict[str, Any]:
+    counts = {"accepted": 1_000, "acceptedParts": 1_000, "n_sent": 300, "n_delivered": 700}
+    return {
+        "account": {"S": "BENCH-ACCOUNT"},
+        "campaign": {"S": str(1_700_000_000 + number)},
+        **{name: {"N": str(count)} for name, count in counts.items()},
+        **{name: {"S": f"2026-01-01T00:{number:02}:00.000Z"} for name in ("firstAt", "lastAt")},
+    }
+
+
+def _changed() -> bytes:
+    """What an item holds after it was changed: the schedule of an account's rate is free from now on."""
+    return _json({"Attributes": {"actions": {"L": []}, "nextFreeAt": {"N": str(round(time.time() * 1_000))}}})
 
 
 def _taken(body: bytes) -> bytes:
@@ -96,7 +118,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, vendor: float, aws: float, callback_url: str) -> None:
         self._vendor = vendor
         self._aws = aws
-        self._secret = _json({"SecretString": json.dumps({**SECRET, "callbackUrl": callback_url})})
+        self._callback = {"callbackUrl": callback_url}
         self._buffer = b""
         self._transport: asyncio.WriteTransport
 
@@ -120,14 +142,8 @@ class _Connection(asyncio.Protocol):
         if b"/verification/v3/send" in head:
             self.sends.append(time.time())
             self._send(SENT, self._vendor)
-        elif b"dynamodb_20120810.query" in head:
-            self._send(_rows(body), self._aws)
-        elif b"x-amz-target: dynamodb" in head:
-            self._send(b"{}", self._aws)  # written; or read, and no breaker is open
-        elif b"x-amz-target: amazonsqs" in head:
-            self._send(_taken(body), self._aws)
-        elif b"x-amz-target: secretsmanager" in head:
-            self._send(self._secret, self._aws)
+        elif b"x-amz-target" in head:
+            self._send(self._of_aws(head, body), self._aws)
         elif b"/auth/v1/" in head:
             self._send(TOKEN, self._vendor)
         elif b"/callback" in head:
@@ -139,6 +155,18 @@ class _Connection(asyncio.Protocol):
             self._send(_json({"cpu": time.process_time(), "requests": _Connection.requests}), 0.0)
         else:
             self._transport.close()
+
+    def _of_aws(self, head: bytes, body: bytes) -> bytes:
+        if b"dynamodb_20120810.query" in head:
+            return _found(body)
+        if b"dynamodb_20120810.updateitem" in head and b'"ReturnValues"' in body:
+            return _changed()
+        if b"x-amz-target: dynamodb" in head:
+            return b"{}"  # written; or read, and no breaker is open
+        if b"x-amz-target: amazonsqs" in head:
+            return _taken(body)
+        limits = LIMITS if LIMITED.encode() in body else {}
+        return _json({"SecretString": json.dumps({**SECRET, **self._callback, **limits})})
 
     def _send(self, body: bytes, delay: float) -> None:
         answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (

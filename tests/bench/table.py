@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tests.bench.measure import Round
 
 
+figures: dict[str, float] = {}
+"""What later parts reckon with of earlier ones: seconds."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One measurement. `ratio` is to what it is `compared` with; `met` tells whether it is within its target."""

@@ -6,16 +6,20 @@ import json
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from tests.bench.stub import SECRET, VERIFICATION_ID
+from tests.bench.stub import LIMITED, SECRET, VERIFICATION_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ACCOUNT = "BENCH-ACCOUNT"
 TEXT = "Hello Asha, your order 4711 is on its way and will be with you this afternoon. Track it in the app."
 CHUNK = 100
 THREADS = 32
 
-FUNCTIONS = ("accept", "dispatch", "receive", "report")
+FUNCTIONS = ("accept", "dispatch", "receive", "report", "count", "console", "steer")
 MODULES = {function: f"handlers.{function}" for function in FUNCTIONS}
 
 
@@ -50,7 +54,7 @@ def environment(function: str, url: str) -> dict[str, str]:
         "RETENTION_DAYS": "30",
         "STORE_TEXT": "true",
         "POWERTOOLS_SERVICE_NAME": function,
-        "POWERTOOLS_METRICS_NAMESPACE": "bench",
+        "POWERTOOLS_METRICS_NAMESPACE": "clevertap-sms",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         **({"SEND_CONCURRENCY": str(THREADS)} if function == "dispatch" else {}),
     }
@@ -81,13 +85,13 @@ def accept_event(records: int) -> dict[str, Any]:
     return {"version": "2.0", "headers": headers, "body": json.dumps(body), "isBase64Encoded": False}
 
 
-def dispatch_event(messages: int) -> dict[str, Any]:
+def dispatch_event(messages: int, account: str = ACCOUNT) -> dict[str, Any]:
     """Chunks from the queue."""
     sizes = [min(CHUNK, messages - start) for start in range(0, messages, CHUNK)]
-    return {"Records": [{"messageId": str(place), "body": _chunk(size)} for place, size in enumerate(sizes)]}
+    return {"Records": [{"messageId": str(place), "body": _chunk(size, account)} for place, size in enumerate(sizes)]}
 
 
-def _chunk(size: int) -> str:
+def _chunk(size: int, account: str) -> str:
     entries = [
         {
             "to": number(i),
@@ -99,7 +103,7 @@ def _chunk(size: int) -> str:
         }
         for i in range(size)
     ]
-    return json.dumps({"account": ACCOUNT, "acceptedAt": _now(), "attempts": 0, "request": "r", "messages": entries})
+    return json.dumps({"account": account, "acceptedAt": _now(), "attempts": 0, "request": "r", "messages": entries})
 
 
 def receive_event(receipts: int) -> dict[str, Any]:
@@ -138,16 +142,48 @@ def _change(index: int) -> dict[str, Any]:
     return {"SequenceNumber": str(index), "NewImage": new, "OldImage": {**new, "status": {"S": "sent"}}}
 
 
+def count_event(changes: int) -> dict[str, Any]:
+    """The stream once more: messages that were claimed, of one campaign."""
+    images = [_change(i) for i in range(changes)]
+    claimed = {"status": {"S": "sending"}, "campaignId": {"S": "1700000000"}}
+    records = [
+        {
+            "eventName": "INSERT",
+            "dynamodb": {"SequenceNumber": one["SequenceNumber"], "NewImage": one["NewImage"] | claimed},
+        }
+        for one in images
+    ]
+    return {"shardId": "shardId-00000001700000000000-bench", "Records": records, "state": {}}
+
+
+def console_event(_: int) -> dict[str, Any]:
+    """CloudWatch shows the operators' page: an account's campaigns."""
+    arns = {name: f"arn:aws:lambda:eu-west-1:000000000000:function:{name}:live" for name in ("console", "steer")}
+    return {"widgetContext": {"params": {"account": ACCOUNT, **arns}, "forms": {"all": {}}, "theme": "light"}}
+
+
+def steer_event(_: int) -> dict[str, Any]:
+    """A button of it was pressed: a campaign is paused."""
+    return {**console_event(1), "view": "pause", "account": ACCOUNT, "campaign": "1700000000"}
+
+
 def _now() -> str:
     return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-LEAST_CALLS = {"accept": 0.001, "dispatch": 2, "receive": 2, "report": 0.01}
+LIMITED_DISPATCH = "dispatch, limited"
+"""The contestant that is dispatch with messages of an account that has limits."""
+
+LEAST_CALLS = {"accept": 0.001, "dispatch": 2, LIMITED_DISPATCH: 2, "receive": 2, "report": 0.01, "count": 0.001}
 """Requests to the stub for each message: with fewer a function did not do its work, and was not measured at it."""
 
-EVENTS = {
+EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "accept": accept_event,
     "dispatch": dispatch_event,
+    LIMITED_DISPATCH: partial(dispatch_event, account=LIMITED),
     "receive": receive_event,
     "report": report_event,
+    "count": count_event,
+    "console": console_event,
+    "steer": steer_event,
 }

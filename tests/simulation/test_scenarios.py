@@ -29,6 +29,29 @@ def seconds_until_sent(world: World) -> float:
     return max(world.vendor.sent_at.values()) - world.begin
 
 
+def until_taken(world: World) -> dict[int, list[float]]:
+    """By the size of the request: seconds from each request until the vendor takes its messages, in order."""
+    numbers, found = iter(sorted(world.vendor.sent_at)), {post.count: [] for post in world.plan.posts}
+    for post in sorted(world.plan.posts, key=lambda post: post.at):
+        taken = sorted(world.vendor.sent_at[next(numbers)] for _ in range(post.count))
+        found[post.count] += [at - world.begin - post.at for at in taken]
+    return found
+
+
+# The promise
+
+
+def test_messages_are_with_the_vendor_as_soon_as_is_promised():
+    campaign = [Post(30.0 * n, count=1_000) for n in range(2)]
+    world = play(*campaign, *(Post(0.5 * n + 0.1) for n in range(100)), latency=(0.3, 0.4))
+
+    seconds = until_taken(world)
+    singles, first, last = sorted(seconds[1]), seconds[1_000][::1_000], seconds[1_000][999::1_000]
+    assert singles[int(0.95 * len(singles))] < 1
+    assert max(first) < 1
+    assert max(last) < 15
+
+
 # Outages
 
 

@@ -17,6 +17,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from bridge.campaigns.counting import PLACE_SECONDS
+from bridge.telemetry import TIME_TO_VENDOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -612,12 +613,12 @@ def check_alarms(template: Template) -> Iterator[str]:
 
 
 def check_own_metrics(template: Template) -> Iterator[str]:
-    """Metrics of metric filters are made by one."""
+    """Metrics without a function are made by metric filters, or are those of the stack as a whole."""
     made = {
         one["MetricTransformations"][0]["MetricName"] for one in of_type(template, "AWS::Logs::MetricFilter").values()
     }
     shown = {name for name, service in own_metrics(template) if service is None}
-    yield from (f"nobody counts {name}" for name in shown - made)
+    yield from (f"nobody counts {name}" for name in shown - made - {*TIME_TO_VENDOR.values()})
 
 
 def check_written_gradual_deployment(template: Template) -> Iterator[str]:

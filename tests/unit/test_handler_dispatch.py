@@ -104,7 +104,8 @@ def test_every_metric_has_service_and_account_however_many_were_sent(
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert metrics
     for document in metrics:
-        [directive] = document["_aws"]["CloudWatchMetrics"]
+        directive, of_stack = document["_aws"]["CloudWatchMetrics"]
+        assert (of_stack["Dimensions"], [one["Name"] for one in of_stack["Metrics"]]) == ([[]], ["BatchTimeToVendor"])
         assert ["account", "service"] in [sorted(names) for names in directive["Dimensions"]]
         assert document["account"] == ACCOUNT_ID
     assert sum(sum(document.get("MessagesSent", [])) for document in metrics) == count

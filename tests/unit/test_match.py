@@ -11,6 +11,7 @@ from bridge.clevertap.codes import CODES
 from bridge.match import DOUBTFUL_SECONDS, OUTCOME_SECONDS
 from bridge.message import Status
 from bridge.message_central.receipts import STATUS_WORDS
+from tests.fakes.dynamodb import LOG
 from tests.fakes.values import START, message_id, number, secret
 from tests.unit.receipt_harness import OTHER_ACCOUNT, SECRET, ReceiptHarness, receipt, rounds, row
 
@@ -30,6 +31,59 @@ def test_a_receipt_concludes_its_message(harness: ReceiptHarness, status: str):
     assert harness.status() == "delivered"
     assert harness.counts == {"ReceiptsDelivered": 1}
     assert harness.parked.entries == []
+
+
+def reads(harness: ReceiptHarness, monkeypatch: pytest.MonkeyPatch, stale: dict[Any, Any] | None = None) -> list[bool]:
+    """Whether each read of the log is consistent. `stale`: what the table held when the others look."""
+    asked: list[bool] = []
+    query = harness.dynamodb.query
+
+    def look(**options: Any) -> Any:
+        asked.append(options["ConsistentRead"])
+        with monkeypatch.context() as then:
+            if stale is not None and not options["ConsistentRead"]:
+                then.setitem(harness.dynamodb.tables, options["TableName"], stale)
+            return query(**options)
+
+    monkeypatch.setattr(harness.dynamodb, "query", look)
+    return asked
+
+
+def test_an_ordinary_receipt_costs_one_read_of_half_price(harness: ReceiptHarness, monkeypatch: pytest.MonkeyPatch):
+    harness.put(row())
+    asked = reads(harness, monkeypatch)
+
+    take(harness, receipt())
+
+    assert asked == [False]
+    assert harness.status() == "delivered"
+
+
+def test_a_message_that_the_cheap_read_does_not_show_yet_is_found(
+    harness: ReceiptHarness, monkeypatch: pytest.MonkeyPatch
+):
+    harness.put(row())
+    asked = reads(harness, monkeypatch, stale={})
+
+    take(harness, receipt())
+
+    assert asked == [False, True]
+    assert (harness.status(), harness.counts) == ("delivered", {"ReceiptsDelivered": 1})
+
+
+def test_a_message_that_the_cheap_read_shows_as_it_was_is_not_concluded_twice(
+    harness: ReceiptHarness, monkeypatch: pytest.MonkeyPatch
+):
+    harness.put(row())
+    before = dict(harness.dynamodb.tables[LOG])
+    take(harness, receipt())
+    reads(harness, monkeypatch, stale=before)
+
+    take(harness, receipt(0, "UNDELIV"))
+
+    assert harness.status() == "delivered"
+    assert harness.counts["ReceiptsDelivered"] == 1
+    assert "ReceiptsUndelivered" not in harness.counts
 
 
 @pytest.mark.parametrize("word", [word for word, delivery in STATUS_WORDS.items() if delivery])

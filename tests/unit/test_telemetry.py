@@ -5,8 +5,17 @@ import logging
 
 import pytest
 
+from bridge.chunk import Lane
 from bridge.message import Cause, Failure, Outcome, Status
-from bridge.telemetry import CAUSE_METRICS, MAX_VALUES, STATUS_METRICS, VERSION, InvocationMetrics, logger
+from bridge.telemetry import (
+    CAUSE_METRICS,
+    MAX_VALUES,
+    STATUS_METRICS,
+    TIME_TO_VENDOR,
+    VERSION,
+    InvocationMetrics,
+    logger,
+)
 from tests.fakes.leaks import leaks
 from tests.fakes.values import API_KEY, PASSWORD, SECRETS, number, text
 
@@ -84,13 +93,16 @@ def test_a_summary_adds_up_all_accounts():
 
 def test_of_many_latencies_no_more_are_written_than_one_document_holds(capsys: pytest.CaptureFixture[str]):
     metrics = InvocationMetrics()
-    for _ in range(1_000):
-        metrics.add_outcome("A", Outcome(Status.SENT), 0.1)
+    for n in range(1_000):
+        metrics.add_outcome("A", Outcome(Status.SENT), n / 1_000)
 
     metrics.emit()
 
     [document] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(document["SendLatency"]) == MAX_VALUES
+    assert MAX_VALUES / 2 < len(document["SendLatency"]) <= MAX_VALUES
+    assert document["SendLatency"] == sorted(document["SendLatency"])
+    assert document["SendLatency"][0] == 0
+    assert document["SendLatency"][-1] >= 980, "of the last ones, too"
     assert document["MessagesSent"] == [1_000.0]
 
 
@@ -157,3 +169,23 @@ def test_latencies_are_told_to_a_tenth_of_a_millisecond(capsys: pytest.CaptureFi
     metrics.emit()
 
     assert json.loads(capsys.readouterr().out)["SendLatency"] == [12.3]
+
+
+def test_the_time_to_the_vendor_is_measured_for_the_stack_as_a_whole(capsys: pytest.CaptureFixture[str]):
+    metrics = InvocationMetrics()
+    metrics.add_outcome("A", Outcome(Status.SENT), 0.1)
+    metrics.add_time_to_vendor("A", Lane.SINGLE, 1.5)
+
+    metrics.emit()
+
+    document = json.loads(capsys.readouterr().out)
+    by_service, of_stack = document["_aws"]["CloudWatchMetrics"]
+    assert document["SingleTimeToVendor"] == [1500.0]
+    assert of_stack["Dimensions"] == [[]]
+    assert [metric["Name"] for metric in of_stack["Metrics"]] == ["SingleTimeToVendor"]
+    assert "SingleTimeToVendor" not in json.dumps(by_service)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_the_time_to_the_vendor_is_measured_for_each_lane(lane: Lane):
+    assert lane in TIME_TO_VENDOR

@@ -251,8 +251,29 @@ def test_the_bench_reckons_with_the_templates_memory():
     assert [size * 1_024 for size in reckoned] == megabytes
 
 
+LOGS = dict.fromkeys(("accept 1000", "dispatch 1000", "count 1000"), 1_000.0)
+
+
+def test_the_bench_reckons_with_the_access_log_of_the_template():
+    values = {
+        "requestId": "JKJaXmPLvHcESHA=",
+        "routeKey": "POST /receipts/{account}/{receiptKey}",
+        "status": "200",
+        "responseLatency": "45",
+        "integrationErrorMessage": "-",
+        "error.responseType": "-",
+        "identity.sourceIp": "203.0.113.112",
+    }
+    [stage] = checks.of_type(TEMPLATE, "AWS::ApiGatewayV2::Stage").values()
+    line = stage["AccessLogSettings"]["Format"].strip()
+    for name, value in values.items():
+        line = line.replace(f"$context.{name}", value)
+    assert "$" not in line
+    assert len(line) == pytest.approx(cost.ACCESS_LOG_BYTES, rel=0.05)
+
+
 def test_counting_a_million_messages_costs_less_than_five_cents():
-    assert cost.batched(cost.Measured(0.002, 0.00005, 0.5, 0.001, 0.001))["counts"] < 0.05
+    assert cost.batched(cost.Measured(0.002, 0.00005, 12.0, 0.7, 0.001, 0.001, 0.000_065, LOGS))["counts"] < 0.05
 
 
 # The artifact's version (that docs/ describes alarms and parameters is checked by test_docs.py)

@@ -71,13 +71,13 @@ class LogTable:
         items = [request["PutRequest"]["Item"] for request in answer.get("UnprocessedItems", {}).get(self._name, [])]
         return {(item["recipient"]["S"], item["messageId"]["S"]) for item in items}
 
-    def query(self, **parameters: Any) -> Iterator[Row]:
-        """Rows of one recipient. Not tried again: the caller can.
+    def query(self, *, fresh: bool = True, **parameters: Any) -> Iterator[Row]:
+        """Rows of one recipient; not `fresh`: as they were up to some seconds ago. Not tried again: the caller can.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
         """
-        return map(Row.from_item, self.look_up(ConsistentRead=True, **parameters))
+        return map(Row.from_item, self.look_up(ConsistentRead=fresh, **parameters))
 
     def look_up(self, **parameters: Any) -> Iterator[Mapping[str, Any]]:
         """Items of one partition, of the table or of an index of it. Not tried again.

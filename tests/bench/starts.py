@@ -1,0 +1,128 @@
+"""What a function is before it does anything: how fast it starts, how large it is, how much memory it takes."""
+
+from __future__ import annotations
+
+import io
+import statistics
+import zipfile
+from typing import TYPE_CHECKING
+
+from tests.bench import world
+from tests.bench.lambda_api import live
+from tests.bench.stub import Stub
+from tests.bench.table import Line, figures, undisturbed_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.bench.artifact import Artifacts
+    from tests.bench.lambda_api import Life
+
+COLD_STARTS = 8
+WITHOUT_BYTECODE = "accept"
+STARTS_WITHOUT = 3  # of these, as each takes twice as long
+MESSAGES = 1_000
+MEMORY_MB = 200
+MOST_OF_BARE = 1.20
+MB = 1_000_000
+LOGGED = (
+    ("accept", 1, "one message"),
+    ("accept", 1_000, "1,000"),
+    ("dispatch", 1_000, "1,000"),
+    ("receive", 1, "one receipt"),
+    ("report", 100, "100 reports"),
+    ("count", 1_000, "1,000 changes"),
+)
+
+
+def cold(built: Artifacts) -> Iterator[Line]:
+    """Process start to first answer: a real first event, with all calls that it makes."""
+    lives: dict[str, list[Life]] = {}
+    with Stub() as stub:
+        for number in range(COLD_STARTS):
+            for handler in ("bare_nothing", "bare_boto"):
+                environment = world.environment("accept", stub.url)
+                lives.setdefault(handler, []).append(live(built.bare, f"{handler}.handler", [{}], environment))
+            for function in world.FUNCTIONS:
+                events, environment = [world.EVENTS[function](1)], world.environment(function, stub.url)
+                lives.setdefault(function, []).append(live(built.built, world.handler(function), events, environment))
+                if function != WITHOUT_BYTECODE or number >= STARTS_WITHOUT:
+                    continue
+                # On Lambda nothing can be written there; here it might be.
+                read_only = {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
+                lives.setdefault(f"{function}, without", []).append(
+                    live(built.without_bytecode, world.handler(function), events, read_only)
+                )
+    part = "Cold start, process start to first answer (ratios of CPU)"
+    spent = {name: [life.cpu for life in its] for name, its in lives.items()}
+    for function in world.FUNCTIONS:
+        ours, figure = spent[function], _milliseconds(lives[function])
+        figures[f"cold {function}"] = statistics.median(ours)
+        bare = undisturbed_ratio(ours, spent["bare_boto"])
+        yield Line(part, function, figure, "bare handler with boto3 and a client", bare, "≤ 1.20", bare <= MOST_OF_BARE)
+    plain = undisturbed_ratio(spent[WITHOUT_BYTECODE], spent[f"{WITHOUT_BYTECODE}, without"])
+    figure = _milliseconds(lives[WITHOUT_BYTECODE])
+    yield Line(part, WITHOUT_BYTECODE, figure, "the same without bytecode", plain)
+    for handler, what in (("bare_boto", "bare handler with boto3"), ("bare_nothing", "bare handler with nothing")):
+        ratio = undisturbed_ratio(spent[handler], spent["bare_nothing"])
+        yield Line(part, what, _milliseconds(lives[handler]), "bare handler with nothing", ratio)
+
+
+def _milliseconds(lives: list[Life]) -> str:
+    wall_ms, cpu = (statistics.median(getattr(life, name) for life in lives) * 1_000 for name in ("answered", "cpu"))
+    return f"{wall_ms:.0f} ms ({cpu:.0f} ms CPU)"
+
+
+def size(built: Artifacts) -> Iterator[Line]:
+    """The artifact as it is uploaded: one for all functions."""
+    ours, bare = _sizes(built.built), _sizes(built.bare)
+    compared = f"bare handler with boto3, clients of two services: {_megabytes(bare)}"
+    yield Line("Size of the artifact", "zipped (unpacked)", _megabytes(ours), compared, ours[0] / bare[0])
+    without = tuple(all_of - part for all_of, part in zip(ours, _sizes(built.built / "compiled"), strict=True))
+    yield Line(
+        "Size of the artifact", "without cryptography, twice", _megabytes(without), compared, without[0] / bare[0]
+    )
+
+
+def logs(built: Artifacts) -> Iterator[Line]:
+    """What an invocation writes into its log: an ordinary one that is not the first."""
+    with Stub() as stub:
+        for function, count, what in LOGGED:
+            events = [world.EVENTS[function](count) for _ in range(2)]
+            environment = world.environment(function, stub.url)
+            one, two = (live(built.built, world.handler(function), events[:n], environment).logged for n in (1, 2))
+            figures[f"log {function} {count}"] = two - one
+            yield Line("Log, bytes an invocation", f"{function}, {what}", f"{two - one:,}")
+
+
+def _sizes(directory: Path) -> tuple[int, int]:
+    """Bytes of a directory, zipped as SAM does it and as it stands."""
+    packed, files = io.BytesIO(), [path for path in sorted(directory.rglob("*")) if path.is_file()]
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(directory))
+    return packed.tell(), sum(path.stat().st_size for path in files)
+
+
+def _megabytes(sizes: tuple[int, ...]) -> str:
+    return f"{sizes[0] / MB:.1f} MB ({sizes[1] / MB:.0f})"
+
+
+def memory(built: Artifacts) -> Iterator[Line]:
+    """Three of the largest events through AWS's runtime client."""
+    with Stub() as stub:
+        bare = live(built.bare, "bare_boto.handler", [{}], world.environment("accept", stub.url)).peak_mb
+        for function in world.FUNCTIONS:
+            events = [world.EVENTS[function](MESSAGES) for _ in range(3)]
+            peak = live(built.built, world.handler(function), events, world.environment(function, stub.url)).peak_mb
+            compared = f"bare handler with boto3: {bare:.0f} MB"
+            yield Line(
+                "Peak memory, events of 1,000",
+                function,
+                f"{peak:.0f} MB",
+                compared,
+                peak / bare,
+                f"< {MEMORY_MB} MB",
+                peak < MEMORY_MB,
+            )

@@ -234,3 +234,14 @@ def test_a_campaign_shows_what_people_did_the_last_first(page):
 
     assert shown.index("resumed console, Ben") < shown.index("paused console, Ann wrong text")
     assert "What people did" not in page.show({"view": "campaign", "campaign": "43"}).text
+
+
+def test_a_campaign_that_has_nothing_to_send_any_more_is_finished_unless_somebody_holds_it(page):
+    page.count("over", accepted=2, delivered=1, undelivered=1)
+    page.count("going on", accepted=2, delivered=1)
+    page.count("held", accepted=1, cancelled=1)
+    page.app_now.controls.change((ACCOUNT_ID, "held"), State.STOPPED, by="Ann")
+
+    for name, state in (("over", "finished"), ("going on", "running"), ("held", "stopped")):
+        assert f"Campaign {name} {state}" in page.show({"view": "campaign", "campaign": name}).text
+        assert f" {state} " in page.show().text

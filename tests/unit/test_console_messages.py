@@ -98,7 +98,12 @@ def test_a_message_tells_what_happened_when(page):
 
     shown = page.show({"view": "message", "number": number(), "message_id": message_id()})
 
-    steps = ["accepted", "claimed by worker w/0", "taken by Message Central as v0", "undelivered 914 absent subscriber"]
+    steps = [
+        "accepted",
+        "a worker began to send it",
+        "taken by Message Central",
+        "undelivered 914: absent subscriber; CleverTap",
+    ]
     places = [shown.text.index(step) for step in steps]
     assert places == sorted(places)
     assert "+ 1 min 4 s" in shown.text

@@ -60,22 +60,27 @@ def test_a_masked_number_does_not_tell_whose_it_is(number_: str, shown: str):
 HISTORIES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"status": "delivered", "sent_at": at(3), "final_at": at(9), "verification_id": "v1", "reason": "DELIVRD"},
-        ["accepted", "claimed by worker w/1", "taken by Message Central as v1", "delivered DELIVRD, CleverTap is told"],
+        [
+            "accepted",
+            "a worker began to send it",
+            "taken by Message Central, which calls it v1",
+            "delivered: DELIVRD; CleverTap is told",
+        ],
     ),
     (
         {"status": "rejected", "final_at": at(0), "code": "910", "reason": "no number", "report": False,
          "claimed_at": None},
-        ["accepted", "rejected 910 no number"],
+        ["accepted", "rejected 910: no number"],
     ),
     (
         {"status": "retrying", "attempts": 3, "reason": "vendor busy"},
-        ["accepted", "claimed by worker w/1, attempt 3", "retrying: vendor busy"],
+        ["accepted", "a worker began to send it, attempt 3", "retrying: vendor busy"],
     ),
-    ({"status": "unknown"}, ["accepted", "claimed by worker w/1", "unknown"]),
-    ({"status": "sending"}, ["accepted", "claimed by worker w/1"]),
+    ({"status": "unknown"}, ["accepted", "a worker began to send it", "unknown"]),
+    ({"status": "sending"}, ["accepted", "a worker began to send it"]),
     (
         {"status": "sending", "resent_by": "arn:ana", "resent_at": at(0)},
-        ["sent again by arn:ana", "claimed by worker w/1"],
+        ["sent again by arn:ana", "a worker began to send it"],
     ),
 ]  # fmt: skip
 

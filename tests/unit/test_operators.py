@@ -248,7 +248,7 @@ def test_one_message_to_a_number_tells_its_story(operators: Operators, bridge: B
 
     assert ended.code == 0
     assert number(1) not in ended.out
-    assert "rejected 910 no such number" in ended.out
+    assert "rejected 910: no such number" in ended.out
     assert operators("status", number(1), "--json").document()[0]["status"] == "rejected"
 
 

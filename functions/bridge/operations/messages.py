@@ -87,9 +87,9 @@ def _entries(row: Row) -> Iterator[HistoryEntry]:
     yield HistoryEntry(row.accepted_at, f"sent again by {row.resent_by}" if row.resent_at else "accepted")
     if row.claimed_at:
         attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
-        yield HistoryEntry(row.claimed_at, f"claimed by worker {row.claimed_by}{attempt}")
+        yield HistoryEntry(row.claimed_at, f"a worker began to send it{attempt}")
     if row.sent_at:
-        yield HistoryEntry(row.sent_at, f"taken by Message Central as {row.verification_id}")
+        yield HistoryEntry(row.sent_at, f"taken by Message Central, which calls it {row.verification_id}")
     if row.final_at:
         yield HistoryEntry(row.final_at, _end(row))
     elif row.status in (Status.RETRYING, Status.UNKNOWN) and row.claimed_at:
@@ -100,4 +100,5 @@ def _entries(row: Row) -> Iterator[HistoryEntry]:
 
 def _end(row: Row) -> str:
     told = "CleverTap is told" if row.report and row.status in FINAL else ""
-    return ", ".join(filter(None, (" ".join(filter(None, (row.status, row.code, row.reason))), told)))
+    ending = " ".join(filter(None, (row.status, row.code)))
+    return "; ".join(filter(None, (": ".join(filter(None, (ending, row.reason))), told)))

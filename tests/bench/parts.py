@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.bench.console import console
 from tests.bench.promises import costs, latency, memory_settings
 from tests.bench.starts import cold, logs, memory, size
 from tests.bench.work import accept, dispatch, growing, growth, receipts, slow_vendor, tls, workers
@@ -23,6 +24,8 @@ PARTS: dict[str, Callable[[Artifacts], Iterator[Line]]] = {
         *(memory_settings, costs),
     )
 }
+ALONE = {"console": console}
+"""Parts that are measured when they are named, and else left out: what they need takes minutes."""
 NEEDED = {
     "growth": ("growing",),
     "costs": ("logs", "accept", "workers", "receipts"),

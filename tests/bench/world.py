@@ -53,6 +53,7 @@ def environment(function: str, url: str) -> dict[str, str]:
         "WORKER_LIFETIME_SECONDS": "60",
         "RETENTION_DAYS": "30",
         "STORE_TEXT": "true",
+        "LOG_GROUPS": "/aws/lambda/bench-console",
         "POWERTOOLS_SERVICE_NAME": function,
         "POWERTOOLS_METRICS_NAMESPACE": "clevertap-sms",
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from bridge.documents import json_object
 from bridge.encodings import read_exactly
 from bridge.errors import Misconfigured
-from bridge.promotional_hours import PromotionalHours
+from bridge.promotional_hours import INDIA, PROMOTIONAL, PromotionalHours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bridge.message import Message
 
 PLACEHOLDER = "REPLACE_ME"
 """What the template writes into the fields of a new secret that a person has to fill in."""
@@ -68,6 +70,15 @@ class Account:
     parts_per_second: float | None = None
     parts_per_day: int | None = None
     utc_offset: int = 330
+
+    def promotional_wait(self, message: Message, now: float, takes: float) -> float:
+        """Seconds for which a message has to wait for promotional hours, from `now` in epoch seconds; 0.0: it may be
+        sent now. Sending it `takes` so long.
+        """
+        if not self.promotional_hours or message.country_code != INDIA:
+            return 0.0
+        kind = message.message_type or self.message_type or ""
+        return self.promotional_hours.wait(now, takes) if kind.upper() == PROMOTIONAL else 0.0
 
 
 def account_of(account_id: str, secret: Mapping[str, str]) -> Account:

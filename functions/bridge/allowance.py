@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.campaigns.control import announce
-from bridge.campaigns.daily_cap import Grant
+from bridge.campaigns.daily_cap import CapReached, Grant
 from bridge.campaigns.schedule import Slot
-from bridge.errors import CapReached, LogUnavailable
+from bridge.errors import LogUnavailable
 from bridge.message import Cause
 from bridge.telemetry import logger
 

@@ -21,7 +21,6 @@ from bridge.deal import Deal, Guard, Job, Line
 from bridge.finish import Finisher
 from bridge.leftovers import fault_of
 from bridge.message import Cause, Status
-from bridge.promotional_hours import wait_of
 from bridge.send import STOPPED, Attempt, Ending, SendResult
 from bridge.steering import keys_of
 from bridge.telemetry import logger
@@ -84,7 +83,7 @@ class Batch:
             self.postpone(message, leftovers, Cause.PAUSED)
         elif account is None:
             self.postpone(message, leftovers, Cause.ACCOUNT)
-        elif wait := wait_of(message, account, self._engine.clock(), self.sending.remaining()):
+        elif wait := account.promotional_wait(message, self._engine.clock(), self.sending.remaining()):
             self.postpone(message, leftovers, Cause.HOURS, wait)
             return wait
         else:

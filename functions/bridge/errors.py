@@ -19,7 +19,7 @@ BridgeError
 │   ├── AwsRefused         AWS answered with an error
 │   ├── AwsUnreached       there was no connection: surely nothing was done
 │   └── AwsSilent          no whole answer came: perhaps it was done
-├── CapReached             an account has sent all it may in a day
+├── CapReached             an account has sent all it may in a day (campaigns/daily_cap.py)
 ├── TransportFailure       an HTTP request brought no response
 │   ├── NotSent            surely nothing was written
 │   └── MaybeSent          the request was written, at least in part
@@ -34,8 +34,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.campaigns.control import Control
-    from bridge.campaigns.table import Key
     from bridge.log.row import Row
 
 
@@ -156,16 +154,6 @@ class AwsUnreached(AwsError):
 
 class AwsSilent(AwsError):
     """No whole answer came: the call may have been carried out."""
-
-
-class CapReached(BridgeError):
-    """An account's parts of the day are used up: under `key` it is held by `control`. `first`: this made it so."""
-
-    def __init__(self, key: Key, control: Control, *, first: bool) -> None:
-        super().__init__("the account's parts of the day are used up")
-        self.key = key
-        self.control = control
-        self.first = first
 
 
 class TransportFailure(BridgeError):

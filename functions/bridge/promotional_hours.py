@@ -8,11 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from bridge.account import Account
-    from bridge.message import Message
 
 KOLKATA = timezone(timedelta(hours=5, minutes=30), "Asia/Kolkata")
 INDIA = "91"
@@ -53,14 +48,6 @@ class PromotionalHours:
         if self.opens <= second and second + takes <= self.closes:
             return 0.0
         return (self.opens - second) % _DAY or float(_DAY)
-
-
-def wait_of(message: Message, account: Account, now: float, takes: float) -> float:
-    """Seconds for which a message has to wait for its account's hours; 0.0: it may be sent now."""
-    if not account.promotional_hours or message.country_code != INDIA:
-        return 0.0
-    kind = message.message_type or account.message_type or ""
-    return account.promotional_hours.wait(now, takes) if kind.upper() == PROMOTIONAL else 0.0
 
 
 def until(now: float, wait: float) -> str:

@@ -8,11 +8,10 @@ import pytest
 
 from bridge.aws import Aws
 from bridge.campaigns.control import MOST_ACTIONS, Controls, State
-from bridge.campaigns.daily_cap import DailyCaps
+from bridge.campaigns.daily_cap import CapReached, DailyCaps
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
 from bridge.campaigns.schedule import RateSchedule
 from bridge.campaigns.table import CampaignTable
-from bridge.errors import CapReached
 from local.aws import ACCESS_KEY, SECRET_KEY, LocalAws
 from local.template import REGION, read_stack
 from tests.fakes.values import account

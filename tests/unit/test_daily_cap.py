@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.campaigns.control import Controls, State
-from bridge.campaigns.daily_cap import BY, DailyCaps
+from bridge.campaigns.daily_cap import BY, CapReached, DailyCaps
 from bridge.campaigns.keys import WHOLE_ACCOUNT, day_key
-from bridge.errors import CapReached, LogUnavailable
+from bridge.errors import LogUnavailable
 from tests.fakes.campaigns import campaign_table, controls_of
 from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import UNREACHED

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.promotional_hours import PromotionalHours, until, wait_of
+from bridge.promotional_hours import PromotionalHours, until
 from tests.fakes.values import account, message
 
 TAKES = 60.0
@@ -70,8 +70,8 @@ def test_they_hold_promotional_messages_to_india_and_no_others(
     held = account(promotional_hours=HOURS, message_type=account_type)
     one = message(message_type=message_type, country_code=country_code)
 
-    assert bool(wait_of(one, held, at("03:00:00"), TAKES)) is waits
-    assert wait_of(one, account(message_type=account_type), at("03:00:00"), TAKES) == 0.0
+    assert bool(held.promotional_wait(one, at("03:00:00"), TAKES)) is waits
+    assert account(message_type=account_type).promotional_wait(one, at("03:00:00"), TAKES) == 0.0
 
 
 def test_when_a_wait_is_over_is_said_in_indias_time():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bridge import times
 from bridge.campaigns.control import State
 from bridge.campaigns.keys import WHOLE_ACCOUNT, day_key
-from bridge.errors import CapReached, ConditionFailed
+from bridge.errors import BridgeError, ConditionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,16 @@ class Grant:
     day: Key | None
     parts: int
     almost: bool = False
+
+
+class CapReached(BridgeError):
+    """An account's parts of the day are used up: under `key` it is held by `control`. `first`: this made it so."""
+
+    def __init__(self, key: Key, control: Control, *, first: bool) -> None:
+        super().__init__("the account's parts of the day are used up")
+        self.key = key
+        self.control = control
+        self.first = first
 
 
 class DailyCaps:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests import documents
@@ -97,3 +99,33 @@ def test_no_two_classes_have_one_name():
                     places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert len(places) > 100, "the classes were not found"
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+# Imports
+
+
+def modules(folder: str) -> dict[str, Path]:
+    """The modules below a folder, by the names that they are imported by."""
+    base = ROOT / "functions" if folder == "functions" else ROOT
+    paths = [path for path in documents.tracked(folder) if path.suffix == ".py"]
+    names = {".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    assert names, "the modules were not found"
+    return names
+
+
+def imported(path: Path) -> set[str]:
+    """All that a module imports, for types alone as well, by every name that it may be meant by."""
+    nodes = [*ast.walk(ast.parse(documents.text_of(path)))]
+    whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    parts = [(node.module, alias.name) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
+    return whole | {f"{module}.{name}" for module, name in parts} | {str(module) for module, _ in parts}
+
+
+@pytest.mark.parametrize("folder", ["functions", "local", "scripts"])
+def test_no_files_import_each_other_in_a_circle(folder: str):
+    found = modules(folder)
+    packages = {name for name, path in found.items() if path.stem == "__init__"}
+    circle = graphlib.TopologicalSorter(
+        {name: (imported(path) & found.keys()) - packages - {name} for name, path in found.items()}
+    )
+    circle.prepare()  # raises CycleError, with the files

@@ -142,6 +142,8 @@ def decode(body: str) -> Chunk:
 def _pack(message: Message) -> dict[str, Any]:
     values = ((key, getattr(message, name)) for name, key in _KEYS.items())
     packed = {key: value for key, value in values if value not in (None, ())}
+    if message.waited_for and message.unsent_claims:
+        packed["waitedFor"] = True  # that its claim stands is not sure: whoever claims it has it counted as accepted
     if message.resend:
         packed["resend"] = {key: getattr(message.resend, name) for name, key in _RESEND_KEYS.items()}
     return packed
@@ -149,6 +151,8 @@ def _pack(message: Message) -> dict[str, Any]:
 
 def _unpack(entry: Mapping[str, Any], common: Mapping[str, Any]) -> Message:
     values = {name: entry[key] for name, key in _KEYS.items() if key in entry}
+    if "waitedFor" in entry:
+        values["waited_for"] = True
     if "resend" in entry:
         resend = Resend(**{name: entry["resend"][key] for name, key in _RESEND_KEYS.items()})
         values["resend"] = replace(resend, status=Status(resend.status))

@@ -5,6 +5,9 @@ evenly, one interval apart: a bucket that holds few messages loses what comes un
 which the vendor had been getting them. Each 429 makes it longer, time without one shorter, slowly at first and faster
 the longer it lasts: by 8 % in a second, to a third in five; where each 429 asks for a pause, more carefully. When it
 is so short that it limits nothing it is forgotten.
+
+`Retry-After: 1` asks for no pause but of the message that was refused. The header counts in seconds, so that is what a
+vendor says that wants less than one; to stop the worker for each costs a third of the rate (docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ CAUTION = 16.0
 JITTER = 0.1
 """How much longer an interval may be, by chance: else two workers keep in step, and one always comes too soon."""
 
-LONGEST_PAUSE_SECONDS = 15.0
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 15.0
+"""Pauses that stop the worker. What is shorter is the refused message's alone; of what is longer it keeps so much."""
 
 
 class Throttle:
@@ -75,7 +79,8 @@ class Throttle:
         """A message has ended; with `too_many` the vendor wants fewer, and nothing for `retry_after` seconds."""
         self._out -= 1
         if too_many:
-            self._lower(begun_at, min(LONGEST_PAUSE_SECONDS, retry_after or 0.0))
+            pause = min(LONGEST_PAUSE_SECONDS, retry_after or 0.0)
+            self._lower(begun_at, pause if pause >= SHORTEST_PAUSE_SECONDS else 0.0)
         elif self.rate != UNLIMITED:
             self._raise()
 

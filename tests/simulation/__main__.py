@@ -19,15 +19,15 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=None, help="within which messages come and things go wrong")
     parser.add_argument("--messages", type=int, default=None)
     parser.add_argument("--go-on", action="store_true", help="after a seed that failed")
+    parser.add_argument("--rates", action="store_true", help="how much of a vendor's rate is used, as a table")
     parser.add_argument("--outages", action="store_true", help="what outages of 1, 6 and 24 hours cost, as a table")
     options = parser.parse_args()
-    from tests.simulation.seeds import run_seed  # noqa: PLC0415 - once the path is set
+    from tests.simulation import scenarios  # noqa: PLC0415 - once the path is set
+    from tests.simulation.seeds import run_seed  # noqa: PLC0415
 
-    if options.outages:
-        from tests.simulation.scenarios import table  # noqa: PLC0415
-
-        for line in table(tokens=True):
-            print(line, flush=True)  # noqa: T201
+    if options.outages or options.rates:
+        for line in scenarios.rates() if options.rates else scenarios.outages(tokens=True):
+            print(line, flush=True)  # noqa: T201 - it talks to a person
         return 0
     first, _, last = (options.seeds or f"{options.seed}-{options.seed}").partition("-")
     failed = 0

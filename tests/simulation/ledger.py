@@ -10,8 +10,12 @@ from bridge.campaigns.control import State
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS, interval
 from bridge.chunk import MAX_MESSAGES
+from tests.fakes.dynamodb import CAMPAIGNS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.log.row import Row
     from tests.simulation.plan import Trouble
     from tests.simulation.vendor import Window
     from tests.simulation.world import World
@@ -34,11 +38,13 @@ MAY_FOLLOW: dict[str | None, set[str]] = {
     "unknown": {"unknown", "sending", "expired", "cancelled", "sent", "rejected", "delivered", "undelivered"},
     "sent": {"sent", "delivered", "undelivered"},
     "rejected": {"rejected", "sending", "expired", "cancelled"},
-    "expired": {"expired"},
-    "cancelled": {"cancelled"},
+    "expired": {"expired", "sending", "cancelled"},
+    "cancelled": {"cancelled", "sending", "expired"},
     "delivered": set(),
     "undelivered": set(),
 }
+OVER_THESE = {"expired", "cancelled"}
+"""Ends that only a person's word takes back."""
 AT_REST = {"sent", "rejected", "unknown", "expired", "cancelled", "delivered", "undelivered"}
 NOT_SENT = {"retrying", "rejected", "expired", "cancelled"}
 FOLLOWED_WITHIN = 21.0
@@ -67,6 +73,8 @@ class Ledger:
         self.keys: dict[int, Key] = {}
         """Of each message by the number that its text ends with."""
         self.numbers: dict[Key, int] = {}
+        self.posts: Counter[int] = Counter()
+        """How often CleverTap posted a message."""
         self.accepted: dict[int, float] = {}
         """Answered with a 200 that did not except it."""
         self.refused: set[int] = set()
@@ -90,6 +98,20 @@ class Ledger:
         self.steered_by: dict[int, tuple[Key, Key]] = {}
         """Of each message its account's key and its campaign's."""
         self.decisions: dict[Key, list[tuple[float, State]]] = defaultdict(list)
+        self.takes_in_doubt: dict[tuple[int, str], int] = {}
+        """How often the vendor had taken a message when the log called it `unknown` under a claim."""
+        self.takes_allowed: dict[int, int] = defaultdict(lambda: 1)
+        """A person who wants a message to be sent again of which nobody knows allows one more than had been then."""
+        self.said_again: dict[int, list[float]] = {}
+        """When people said that a message be sent again."""
+        self.ends: dict[int, tuple[Any, ...]] = {}
+        """What its row shows of the end a message came to."""
+        self.expected_again: list[tuple[int, tuple[Any, ...]]] = []
+        """Messages that were queued again over such an end."""
+        self.counted: Counter[Key] = Counter()
+        """How many messages of a campaign were accepted, by the answers."""
+        self.uncertain: Counter[Key] = Counter()
+        """How many of them at most accept could not count, or could not know whether they were counted."""
         self.begun: dict[str, list[float]] = defaultdict(list)
         """When the vendor was given an account's messages."""
 
@@ -119,6 +141,26 @@ class Ledger:
                 self.violate(f"message {number} is begun {now - at:.1f} s after {key} was {state}", number)
         self.begun[self.steered_by[number][0][0]].append(now)
 
+    def say_again(self, rows: Iterable[Row]) -> None:
+        """A person is about to have messages sent again, over the ends that their rows show."""
+        for row in rows:
+            number = self.numbers[row.recipient, row.message_id]
+            self.said_again.setdefault(number, []).append(self._world.runtime.now)
+            self.note(number, f"is to be sent again over {row.status}")
+            if row.status == "unknown":
+                had = self.takes_in_doubt[number, row.claimed_by or ""]
+                self.takes_allowed[number] = max(self.takes_allowed[number], had + 1)
+            self.refused.discard(number)
+            if row.status == "rejected":
+                self.uncertain[self.steered_by[number][1]] += 1
+
+    def expect_again(self, rows: Iterable[Row]) -> None:
+        """All of them are queued."""
+        for row in rows:
+            number = self.numbers[row.recipient, row.message_id]
+            self.accepted.setdefault(number, self._world.runtime.now)
+            self.expected_again.append((number, (row.status.value, row.claimed_by, row.final_at)))
+
     def happen(self, what: str) -> None:
         """Note something that concerns no single message."""
         self.events.append((self._world.runtime.now, what))
@@ -138,6 +180,9 @@ class Ledger:
             return
         self.status[number] = after
         self.stories[number].append((self._world.runtime.now, self._world.who(), f"{before} -> {after}"))
+        self.ends[number] = (after, *(item.get(name, {}).get("S") for name in ("claimedBy", "finalAt")))
+        if before in OVER_THESE and after != before and number not in self.said_again:
+            self.violate(f"message {number} went from {before} to {after}, and nobody wanted it", number)
         if after not in MAY_FOLLOW[before]:
             self.violate(f"message {number} went from {before} to {after}", number)
         taken = self._world.vendor.taken[number]
@@ -150,6 +195,7 @@ class Ledger:
         if after == "expired":
             self.expired_at[number] = self._world.runtime.now
         if after == "unknown":
+            self.takes_in_doubt[number, item.get("claimedBy", {}).get("S", "")] = taken
             self.note(number, item.get("reason", {}).get("S", ""))
 
     def judge_event(self, metrics: Any, messages: int, errors: int) -> None:
@@ -179,6 +225,8 @@ class Ledger:
             self._judge_unknown()
             self._judge_expired()
             self._judge_limits()
+            self._judge_again()
+            self._judge_accepted()
         if self.violations:
             raise Violation(self.report())
 
@@ -187,6 +235,28 @@ class Ledger:
             status = self.status.get(number)
             if status not in AT_REST and not (status == "sending" and number in self.unrecordable):
                 self.violate(f"message {number} was accepted, and is {status or 'lost'}", number)
+
+    def _judge_again(self) -> None:
+        """Nothing that was queued again is lost. What may be out already stays as it is when it is not sent again."""
+        for number, end in self.expected_again:
+            if self.ends[number] == end and not (end[0] == "unknown" and self._may_end_unsent(number)):
+                self.violate(f"message {number} was queued again, and is {end[0]} as before", number)
+
+    def _may_end_unsent(self, number: int) -> bool:
+        """Whether it may have been stopped, or have become too old."""
+        return self._was_stopped(number) or self._world.runtime.now - self.said_again[number][0] > self._validity
+
+    def _judge_accepted(self) -> None:
+        """The counters of what was accepted are what CleverTap was answered."""
+        items = self._world.tables.tables[CAMPAIGNS]
+        for key in {campaign for _, campaign in self.steered_by.values()}:
+            counted = int(items.get(key, {}).get("accepted", {}).get("N", 0))
+            if abs(counted - self.counted[key]) > self.uncertain[key]:
+                self.violate(f"{self.counted[key]} messages of {key} were accepted, {counted} are counted so")
+
+    @property
+    def _validity(self) -> float:
+        return self._world.plan.validity_hours * 3_600
 
     def _judge_refused(self) -> None:
         for number in self.refused:
@@ -242,12 +312,14 @@ class Ledger:
         return sum(self._most_in_flight(loss.worker) for loss in window.first.values()) + self._most_later(trouble)
 
     def _judge_expired(self) -> None:
-        validity = self._world.plan.validity_hours * 3_600
+        validity = self._validity
         for number, at in self.expired_at.items():
-            accepted = self.accepted.get(number)
+            accepted = max(
+                (said for said in self.said_again.get(number, ()) if said < at), default=self.accepted.get(number)
+            )
             if number in self.poison or accepted is None:
                 continue
-            if at - accepted < validity:
+            if at - self.said_again.get(number, [accepted])[0] < validity:
                 self.violate(f"message {number} expired {at - accepted:.0f} s after it was accepted", number)
             if self._was_held(number):
                 continue
@@ -277,10 +349,12 @@ class Ledger:
     def _judge_rate(self, account: str, begun: list[float], rate: float) -> None:
         """In no 30 seconds more than the rate and what slots allow: some are used late, and clocks are not the same."""
         most = rate * 30 * 1.1 + rate * (2 + 2 * self._world.plan.skew) + self._world.plan.concurrency
+        first = 0
         for place, at in enumerate(begun):
-            count = sum(1 for other in begun[place:] if other < at + 30)
-            if count > most:
-                self.violate(f"{count} messages of {account} begin in 30 s at a rate of {rate}")
+            while begun[first] <= at - 30:
+                first += 1
+            if place - first >= most:
+                self.violate(f"{place - first + 1} messages of {account} begin in 30 s at a rate of {rate}")
                 return
 
     def _judge_cap(self, account: str, cap: int) -> None:

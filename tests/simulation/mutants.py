@@ -14,7 +14,9 @@ from bridge.campaigns.control import State
 from bridge.campaigns.daily_cap import DailyCaps, Grant
 from bridge.campaigns.schedule import RateSchedule, Slot
 from bridge.leftovers import Leftovers
+from bridge.log import conditions
 from bridge.log.log import Log
+from bridge.log.transitions import Write
 from bridge.message import Status
 from bridge.message_central import client, verdicts
 from bridge.steering import Steering
@@ -23,6 +25,8 @@ from bridge.telemetry import InvocationMetrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from bridge.message import Message, Resend
 
 
 def _nothing(*_arguments: Any, **_options: Any) -> None:
@@ -146,6 +150,26 @@ def counted_whenever_given() -> Iterator[None]:
 def nothing_is_counted_back() -> Iterator[None]:
     """Where a row stood before is not looked at."""
     with patch.object(count, "_standing_before", lambda _change: []):
+        yield
+
+
+@contextmanager
+def sent_again_over_any_end() -> Iterator[None]:
+    """What is sent again is claimed over whatever end its row shows, not over the one that the person saw."""
+
+    def resendable(message: Message, _resend: Resend, status: Status) -> conditions.Condition:
+        condition = conditions._over(Write.RESEND, status)
+        return condition if message.sent_in_doubt else condition | conditions._over(Write.CLAIM, status)
+
+    with patch.object(conditions, "_resendable", resendable):
+        yield
+
+
+@contextmanager
+def sent_again_on_any_condition() -> Iterator[None]:
+    """What is sent again is sent, whatever its row says."""
+    anything = conditions.Condition("attribute_exists(messageId)", {})
+    with patch.object(conditions, "_resendable", lambda *_: anything):
         yield
 
 

@@ -67,6 +67,8 @@ def call(world: World, target: str, effect: Callable[[], Any]) -> Any:
 class Tables(FakeDynamoDB):
     """DynamoDB. Every write of the log's is judged at once."""
 
+    page = 5_000
+
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
@@ -77,6 +79,12 @@ class Tables(FakeDynamoDB):
 
     def update_item(self, **options: Any) -> dict[str, Any]:
         return self._at(options["TableName"]) and super().update_item(**options)
+
+    def query(self, **options: Any) -> dict[str, Any]:
+        return self._at(options["TableName"]) and super().query(**options)
+
+    def scan(self, **options: Any) -> dict[str, Any]:
+        return self._at(options["TableName"]) and super().scan(**options)
 
     def batch_get_item(self, **options: Any) -> dict[str, Any]:
         [table] = options["RequestItems"]

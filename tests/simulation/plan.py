@@ -39,6 +39,33 @@ class Decision:
         return f"{self.campaign or 'the account'} of account {self.account} is {self.state}"
 
 
+@dataclass(frozen=True)
+class Resending:
+    """A person has a campaign's messages sent again, or (`one`) those to one number; with `unknown` also those that may
+    be out already. `again`: and once more, as they were seen the first time. `dies_after` so many calls on average.
+    """
+
+    at: float
+    by: str
+    account: int = 0
+    campaign: str | None = None
+    one: bool = False
+    unknown: bool = False
+    again: bool = False
+    thinks: float = 5.0
+    """Seconds between looking and saying so."""
+    pause: float = 60.0
+    """Seconds between one try and the next."""
+    dies_after: float = 0.0
+    resumes: bool = False
+    """What is stopped, or has paused itself, is resumed for it."""
+
+    @property
+    def end(self) -> float:
+        """When the last try is made, if nothing has to be waited for."""
+        return self.at + 3 * (self.thinks + self.pause)
+
+
 @dataclass(frozen=True, eq=False)
 class Trouble:
     """What goes wrong with a neighbour from one time to another. `share` of its calls are hit.
@@ -78,6 +105,7 @@ class Plan:
     posts: list[Post]
     troubles: list[Trouble] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    resendings: list[Resending] = field(default_factory=list)
     limits: dict[int, dict[str, str]] = field(default_factory=dict)
     """Further fields of accounts' secrets."""
     accounts: int = 1
@@ -89,6 +117,7 @@ class Plan:
     crashes: float = 0.0
     """The share of dispatch's invocations that die at some call."""
     accept_crashes: float = 0.0
+    count_crashes: float = 0.0
     twice: float = 0.0
     """The share of chunks that SQS delivers a second time while a worker has them."""
     recycled: float = 0.0
@@ -112,6 +141,7 @@ class Plan:
     def over(self) -> float:
         """When nothing goes wrong any more."""
         ends = [trouble.end for trouble in self.troubles] + [decision.at for decision in self.decisions]
+        ends += [resending.end for resending in self.resendings]
         return max(ends + [post.at + (post.again or 0.0) for post in self.posts], default=0.0)
 
 
@@ -128,6 +158,7 @@ def draw(seed: int, *, messages: int, hours: float) -> Plan:
         ],
         troubles=troubles,
         decisions=_decisions(people, accounts, span),
+        resendings=_resendings(Random(f"resends {seed}"), accounts, span),
         limits=_limits(people, accounts, messages),
         accounts=accounts,
         workers=rng.choice([1, 2, 2, 3, 5]),
@@ -136,6 +167,7 @@ def draw(seed: int, *, messages: int, hours: float) -> Plan:
         validity_hours=rng.choice([24.0, 24.0, 24.0, 3.0]),
         crashes=rng.choice([0.0, 0.0, 0.05, 0.2]),
         accept_crashes=rng.choice([0.0, 0.05]),
+        count_crashes=people.choice([0.0, 0.1, 0.3]),
         twice=rng.choice([0.0, 0.02, 0.1]),
         recycled=rng.choice([0.0, 0.0, 0.1]),
         skew=rng.choice([0.0, 1.0]),
@@ -160,6 +192,29 @@ def _decisions(rng: Random, accounts: int, span: float) -> list[Decision]:
 def _last_words(decisions: list[Decision], span: float) -> list[Decision]:
     last = {(one.account, one.campaign): one for one in sorted(decisions, key=lambda one: one.at)}
     return [replace(one, at=max(span, one.at) + 60, state="running") for one in last.values() if one.state == "paused"]
+
+
+def _resendings(rng: Random, accounts: int, span: float) -> list[Resending]:
+    """Some while things go wrong, some when all is over; two persons at once, and the same person twice."""
+    resendings: list[Resending] = []
+    for number in range(rng.choice([0, 1, 2, 4, 6])):
+        one = Resending(
+            at=rng.uniform(0.2, 1.3) * span,
+            by=f"person-{number}",
+            account=rng.randrange(accounts),
+            campaign=rng.choice(CAMPAIGNS),
+            one=rng.random() < 0.2,
+            unknown=rng.random() < 0.7,
+            again=rng.random() < 0.5,
+            thinks=rng.choice([1, 30, 600]),
+            pause=rng.choice([2, 60, 900]),
+            dies_after=rng.choice([0, 0, 3, 8]),
+            resumes=rng.random() < 0.5,
+        )
+        resendings.append(one)
+        if rng.random() < 0.3:
+            resendings.append(replace(one, at=one.at + rng.uniform(0, 10), by=f"{one.by}-too"))
+    return resendings
 
 
 def _limits(rng: Random, accounts: int, messages: int) -> dict[int, dict[str, str]]:

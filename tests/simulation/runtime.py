@@ -55,7 +55,7 @@ class Runtime:
         self._random = rng.random
         self._ready: list[Task] = []
         self._timers: list[tuple[float, int, Task, int]] = []
-        self._numbers = count()
+        self.numbers = count()
         self._hub = getcurrent()
         self._infrastructure = Owner()
         self.failure: BaseException | None = None
@@ -151,7 +151,7 @@ class Runtime:
         task.turn += 1
         task.waiting, task.woken = True, False
         if seconds is not None:
-            heapq.heappush(self._timers, (self.now + max(0.0, seconds), next(self._numbers), task, task.turn))
+            heapq.heappush(self._timers, (self.now + max(0.0, seconds), next(self.numbers), task, task.turn))
         self._hub.switch()
         return task.woken
 
@@ -438,12 +438,26 @@ class Future:
         self.ended = Event(runtime)
         self.value: Any = None
         self.error: BaseException | None = None
+        self._number = next(runtime.numbers)
+
+    def __hash__(self) -> int:
+        """The same in each run of a seed: sets of futures are in one order."""
+        return self._number
 
     def result(self) -> Any:
         self.ended.wait()
         if self.error:
             raise self.error
         return self.value
+
+
+def first_ended(futures: set[Future], return_when: str) -> tuple[set[Future], set[Future]]:
+    """`concurrent.futures.wait`, until one of them has ended."""
+    assert return_when == "FIRST_COMPLETED"
+    if not any(future.ended.is_set() for future in futures):
+        next(iter(futures)).ended.wait()
+    ended = {future for future in futures if future.ended.is_set()}
+    return ended, futures - ended
 
 
 class ThreadPoolExecutor:

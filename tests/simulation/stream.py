@@ -1,102 +1,142 @@
-"""The log's stream, and count reading it: batches cut as they come, given twice, and readers that die half-way.
+"""The log's stream, and count reading it while the run goes on: batches cut as they come, some given again from further
+back, at once with newer ones, and readers that die half-way.
 
-All writes of a run are kept in their order, and counted when it is over: the stream may be read that late.
+A partition has one shard after the other, as DynamoDB's have; each is read from its beginning to its end.
 """
 
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from contextlib import suppress
-from types import SimpleNamespace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 from zlib import crc32
 
-from bridge import count
 from bridge.app import App
-from bridge.invocation import Invocation
-from bridge.log.change import RowChange
-from bridge.telemetry import InvocationMetrics
-from bridge.times import Deadline
 from tests.fakes.aws import FakeAws
 from tests.fakes.dynamodb import FakeDynamoDB
-from tests.fakes.faults import LOST_AFTER, THROTTLED, UNREACHED, Crash
 
 if TYPE_CHECKING:
     from bridge.operations.audit import Difference
-    from tests.simulation.world import World
+    from tests.simulation.world import Environment, World
 
 PARTITIONS = 3
 SHARD_SECONDS = 4 * 3_600
+WINDOW_SECONDS = 10.0
+"""How long Lambda waits for a batch to fill."""
 MOST_RECORDS = 1_000
-SILENT = SimpleNamespace(info=lambda *_a, **_f: None, error=lambda *_a, **_f: None)
+MOST_BACK = 300
+"""From how much further back records are given again."""
+LONGEST_PAUSE_SECONDS = 60.0
+"""Until Lambda tries again what has failed: a second at first, and twice as long each time."""
+
+
+@dataclass(slots=True)
+class Shard:
+    """Records in their order; the first `read` of them are done with."""
+
+    name: str
+    records: list[dict[str, Any]] = field(default_factory=list)
+    read: int = 0
 
 
 class Stream:
-    """The changes of the log, by shard. A partition begins a new shard every four hours."""
+    """The changes of the log, and who reads them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._rng = random.Random(f"stream {world.seed}")
-        self._shards: dict[str, list[tuple[float, RowChange]]] = defaultdict(list)
+        self._partitions = [_Partition(world, number) for number in range(PARTITIONS)]
         self._places = 0
+
+    @property
+    def unread(self) -> int:
+        """How many records are not counted yet."""
+        return sum(len(shard.records) - shard.read for one in self._partitions for shard in one.shards)
 
     def write(self, key: tuple[str, str], before: Any, after: Any) -> None:
         """The log wrote an item. What changes nothing leaves no record."""
         if before == after:
             return
         self._places += 1
-        now = self._world.runtime.now
-        shard = f"shardId-{int(now // SHARD_SECONDS):020}-{crc32(key[0].encode()) % PARTITIONS:08x}"
-        self._shards[shard].append((now, RowChange(str(self._places), before or {}, after)))
+        images = {"OldImage": before} if before else {}
+        record = {"dynamodb": {"SequenceNumber": str(self._places), **images, "NewImage": after}}
+        self._partitions[crc32(key[0].encode()) % PARTITIONS].add(record)
 
-    def count(self) -> list[Difference]:
-        """Have all of it counted; what then differs from the log."""
+    def differences(self) -> list[Difference]:
+        """What the counters say otherwise than the log."""
         dynamodb = FakeDynamoDB()
         dynamodb.tables = self._world.tables.tables
-        with patch.object(count, "logger", SILENT):
-            for shard in sorted(self._shards):
-                self._read(shard, dynamodb)
+        aws: Any = FakeAws(dynamodb, None, None)  # type: ignore[arg-type] # an audit needs nothing else
+        audit = App.build(self._world.settings, aws, lambda: self._world.runtime.now, lambda _seconds: None).audit
         accounts = [self._world.account(number) for number in range(self._world.plan.accounts)]
-        audit = self._app(dynamodb, 0.0).audit
         return [difference for account in accounts for difference in audit.audit(account).differences]
 
-    def _read(self, shard: str, dynamodb: FakeDynamoDB) -> None:
-        """Give a shard from beginning to end: batches of any size, some from further back, until each passes."""
-        records, rng = self._shards[shard], self._rng
-        reached = 0
-        while reached < len(records):
-            start = reached if rng.random() < 0.7 else rng.randrange(reached + 1)
-            batch = records[start : start + rng.choice((1, 10, 100, MOST_RECORDS))]
-            failed = self._invoke(shard, batch, dynamodb)
-            if failed is None:
-                reached = max(reached, start + len(batch))
 
-    def _invoke(self, shard: str, batch: list[tuple[float, RowChange]], dynamodb: FakeDynamoDB) -> str | None:
-        """One invocation of a new reader; in one of five cases it dies, or its update fails, answered or not."""
-        fate = self._rng.choice((None,) * 16 + (UNREACHED, LOST_AFTER, THROTTLED, Crash))
-        if fate is Crash:
-            dynamodb.around = _dying(self._rng.choice(("before update_item", "after update_item")))
-        elif fate:
-            dynamodb.fail("update_item", fate)
-        counter = self._app(dynamodb, batch[-1][0] + 10).count
-        invocation = Invocation("count", Deadline.within(59, lambda: 0.0), InvocationMetrics())
-        failed: str | None = "died"
-        with suppress(Crash):
-            failed = counter.count(shard, [change for _, change in batch], invocation)
-        dynamodb.around = lambda _point: None
-        dynamodb.heal()
-        return failed
+class _Partition:
+    """One after the other its shards, and Lambda's poller, which reads them."""
 
-    def _app(self, dynamodb: FakeDynamoDB, now: float) -> App:
-        aws: Any = FakeAws(dynamodb, None, None)  # type: ignore[arg-type] # count needs nothing else
-        return App.build(self._world.settings, aws, lambda: now, lambda _seconds: None)
+    def __init__(self, world: World, number: int) -> None:
+        self._world = world
+        self._rng = random.Random(f"stream {world.seed} {number}")
+        self._number = number
+        self.shards: list[Shard] = []
+        self._news = world.runtime.threading.Event()
+        world.runtime.spawn(self._poll)
 
+    def add(self, record: dict[str, Any]) -> None:
+        name = f"shardId-{int(self._world.runtime.now // SHARD_SECONDS):020}-{self._number:08x}"
+        if not self.shards or self.shards[-1].name != name:
+            self.shards.append(Shard(name))
+        self.shards[-1].records.append(record)
+        self._news.set()
 
-def _dying(where: str) -> Any:
-    def around(point: str) -> None:
-        if point == where:
-            raise Crash
+    def _poll(self) -> None:
+        runtime, rng = self._world.runtime, self._rng
+        while True:
+            self._news.wait()
+            self._news.clear()
+            runtime.sleep(rng.uniform(0, WINDOW_SECONDS))
+            for shard in self.shards:
+                self._read(shard)
 
-    return around
+    def _read(self, shard: Shard) -> None:
+        """Give a shard's records until all have passed."""
+        runtime, rng = self._world.runtime, self._rng
+        pause = 1.0
+        while shard.read < len(shard.records):
+            if rng.random() < 0.1:  # who had the shard before gives once more what it had
+                runtime.spawn(partial(self._give, shard, *self._cut(shard, self._further_back(shard))))
+            start = shard.read if rng.random() < 0.7 else self._further_back(shard)
+            start, end = self._cut(shard, start)
+            failed = self._give(shard, start, end)
+            shard.read = max(shard.read, end if failed is None else start + failed)
+            if failed is not None:
+                runtime.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                pause = 1.0
+
+    def _further_back(self, shard: Shard) -> int:
+        return self._rng.randrange(max(0, shard.read - MOST_BACK), shard.read + 1)
+
+    def _cut(self, shard: Shard, start: int) -> tuple[int, int]:
+        return start, min(len(shard.records), start + self._rng.choice((1, 10, 100, MOST_RECORDS)))
+
+    def _give(self, shard: Shard, start: int, end: int) -> int | None:
+        """One invocation. From the which-th of these records on they have to come again; None: all are counted."""
+        ended = self._world.runtime.threading.Event()
+        answers: list[Any] = []
+
+        def finished(_environment: Environment, answer: Any) -> None:
+            answers.append(answer)
+            ended.set()
+
+        records = shard.records[start:end]
+        self._world.invoke("count", {"Records": records, "shardId": shard.name}, finished)
+        ended.wait()
+        [answer] = answers
+        if answer is None:
+            return 0
+        places = [record["dynamodb"]["SequenceNumber"] for record in records]
+        failures = answer["batchItemFailures"]
+        return min((places.index(one["itemIdentifier"]) for one in failures), default=None)

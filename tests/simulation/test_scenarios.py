@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.plan import HOUR, Decision, Plan, Post, Trouble
-from tests.simulation.scenarios import KINDS, cost, outage
+from tests.simulation.scenarios import KINDS, cost, of_the_ideal, outage, rated, resending
 from tests.simulation.world import World
 
 SEED = 1
@@ -117,14 +117,12 @@ def test_a_maintenance_page_costs_nothing():
 
 
 @pytest.mark.fault("rate-limit")
-@pytest.mark.parametrize(("retry_after", "share"), [(None, 1 / 1.3), ("1", 1 / 1.6)])
-@pytest.mark.parametrize("rate", [20, 50, 100])
-def test_most_of_a_rate_is_used(rate: int, retry_after: str | None, share: float):
-    limit = Trouble("vendor", "rate", 0, HOUR, options={"rate": rate, "retry_after": retry_after})
-    world = play(*(Post(0, count=1_000) for _ in range(3)), troubles=[limit])
+@pytest.mark.parametrize(("rate", "retry_after", "workers"), [(20, None, 2), (50, "1", 1), (50, "1", 4), (100, "1", 2)])
+def test_most_of_a_rate_is_used(rate: int, retry_after: str | None, workers: int):
+    world = rated(rate, retry_after, workers, SEED)
 
     assert statuses(world) == {"sent": 3_000}
-    assert seconds_until_sent(world) <= 3_000 / rate / share
+    assert of_the_ideal(world) <= 1.25
 
 
 # People, and an account's limits
@@ -149,6 +147,17 @@ def test_a_campaign_that_is_paused_for_an_hour_is_sent_then_though_workers_die()
 
     assert {*statuses(world)} <= {"sent", "unknown"}
     assert HOUR < seconds_until_sent(world) < HOUR + 900, "what a dead worker had comes again after six minutes"
+
+
+@pytest.mark.fault("campaign-stopped", "worker-killed", "answer-lost")
+@pytest.mark.parametrize("seed", [1, 4])
+def test_what_people_send_again_is_sent_once_for_each_word_however_often_they_try(seed: int):
+    world = resending(seed)
+
+    assert {*statuses(world)} == {"sent", "unknown"}
+    resent = {number for number, _ in world.ledger.expected_again}
+    assert len(resent) > 200
+    assert not any(world.ledger.status[number] == "cancelled" for number in resent)
 
 
 @pytest.mark.fault("account-rate")

@@ -234,8 +234,8 @@ class Vendor:
         self.taken[number] += 1
         self.sent_at[number] = self._world.runtime.now
         self._world.ledger.note(number, "the vendor takes it")
-        if self.taken[number] > 1:
-            self._world.ledger.violate(f"the vendor took message {number} twice", number)
+        if self.taken[number] > self._world.ledger.takes_allowed[number]:
+            self._world.ledger.violate(f"the vendor took message {number} {self.taken[number]} times", number)
 
     def _admits(self, rate: int) -> bool:
         """Whether fewer than `rate` were taken in the last second."""

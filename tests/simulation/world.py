@@ -22,8 +22,11 @@ os.environ.update(ENVIRONMENT)  # the handlers read it when they are imported
 from greenlet import GreenletExit, getcurrent
 
 import bridge.allowance  # so that its log lines are seen
-import bridge.receive  # noqa: F401 - so that its threads are replaced as well
+import bridge.log.table
+import bridge.operations.resend
+import bridge.receive  # so that its threads are replaced as well
 import handlers.accept
+import handlers.count
 import handlers.dispatch
 import handlers.entry
 from bridge import secrets as bridge_secrets
@@ -40,17 +43,21 @@ from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.values import START
 from tests.simulation.ledger import REST_SECONDS, Ledger
 from tests.simulation.neighbours import Aws, Entry, LambdaQueue, SecretsManager, Sqs, Tables
+from tests.simulation.people import Person, Resends
 from tests.simulation.plan import MINUTE, Decision, Plan, Post, Trouble
-from tests.simulation.runtime import Owner, Runtime, Task
+from tests.simulation.runtime import Owner, Runtime, Task, first_ended
 from tests.simulation.stream import Stream
 from tests.simulation.vendor import POISON, Vendor, body_of, secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TIMEOUTS = {"accept": 14.0, "batch": 60.0, "single": 60.0}
+TIMEOUTS = {"accept": 14.0, "batch": 60.0, "single": 60.0, "count": 60.0}
+CALLS = {"accept": 4, "batch": 60, "single": 60, "count": 2}
+"""After how many on average an invocation dies that does."""
 UNRECORDED = "outcomes not recorded: neither the log nor the queue took them"
 REFUSED_ALL_THE_SAME = "messages may be sent though CleverTap was told otherwise: the log does not answer"
+STOPPED_CODE = "915"
 QUEUES = {"dispatch": "batch", "single": "single"}
 
 
@@ -81,6 +88,9 @@ class Environment(Owner):
         if kind == "accept":
             rules: Any = partial(handlers.accept.accept, app.accept, app.authenticator)
             self.handler = handlers.entry.lambda_handler(rules, handlers.accept.RESPONSE_MARGIN)
+        elif kind == "count":
+            rules = partial(handlers.count.count, app.count)
+            self.handler = handlers.entry.lambda_handler(rules, handlers.count.RESPONSE_MARGIN)
         else:
             rules = partial(handlers.dispatch.dispatch, app.dispatch)
             self.handler = handlers.entry.lambda_handler(rules, handlers.dispatch.RESPONSE_MARGIN)
@@ -110,6 +120,7 @@ class World:
         self.ledger = Ledger(self)
         self.tables = Tables(self)
         self.stream = Stream(self)
+        self.resends = Resends(self)
         self.secrets = SecretsManager(self, {})
         self.queues = {
             "dispatch": LambdaQueue(self, "dispatch", plan.workers),
@@ -169,9 +180,10 @@ class World:
     def hit(self, target: str) -> None:
         """A call of AWS failed."""
         owner = self.runtime.current.owner
-        if isinstance(owner, Environment):
-            owner.hits.add(target)
-        if target == "campaigns":
+        if not isinstance(owner, Environment):
+            return
+        owner.hits.add(target)
+        if target == "campaigns" and owner.kind != "count":
             self._hits.append((self.runtime.now, target))
 
     def hits(self, trouble: Trouble, target: str) -> int:
@@ -232,9 +244,9 @@ class World:
     def _decide(self, decision: Decision) -> None:
         self.runtime.sleep(decision.at)
         key = campaign_key(decision.campaign) if decision.campaign else WHOLE_ACCOUNT
-        self._change((self.account(decision.account), key), State(decision.state), "somebody")
+        self.change((self.account(decision.account), key), State(decision.state), "somebody")
 
-    def _change(self, key: tuple[str, str], state: State, by: str) -> None:
+    def change(self, key: tuple[str, str], state: State, by: str) -> None:
         """Have it written, however often the table has to be asked."""
         asked_at = self.runtime.now
         self.deciding += 1
@@ -260,7 +272,7 @@ class World:
             for account in map(self.account, range(self.plan.accounts)):
                 item = self.tables.tables[CAMPAIGNS].get((account, WHOLE_ACCOUNT), {})
                 if control_of(item, self.runtime.now).state is State.PAUSED and item["changedBy"]["S"] == BY:
-                    self._change((account, WHOLE_ACCOUNT), State.RUNNING, "somebody")
+                    self.change((account, WHOLE_ACCOUNT), State.RUNNING, "somebody")
 
     # ── CleverTap ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -282,21 +294,23 @@ class World:
             self._send(post, records)
 
     def _send(self, post: Post, records: list[dict[str, str]]) -> None:
+        self.ledger.posts.update(self.ledger.numbers[record["to"], record["messageId"]] for record in records)
         event = {
             "version": "2.0",
             "headers": {"account": self.account(post.account), "x-api-key": self._keys[post.account]},
             "body": body_of(records),
             "isBase64Encoded": False,
         }
-        self._invoke("accept", event, partial(self._answered, records))
+        self.invoke("accept", event, partial(self._answered, records))
 
     def _answered(self, records: list[dict[str, str]], environment: Environment, answer: Any) -> None:
         """CleverTap has an answer, or none."""
         self._posting -= 1
+        numbers = [self.ledger.numbers[record["to"], record["messageId"]] for record in records]
+        self._count(numbers, environment, answer)
         if answer is None:
             self.ledger.happen(f"{environment.name} answers nothing")
             return
-        numbers = [self.ledger.numbers[record["to"], record["messageId"]] for record in records]
         status, body = answer["statusCode"], json.loads(answer["body"])
         if status == 200:
             lost = {one["index"] for one in body.get("rejected", ())}
@@ -318,10 +332,22 @@ class World:
             self._refuse(numbers, environment)
         self.ledger.counts[f"HTTP {status}"] += 1
 
+    def _count(self, numbers: list[int], environment: Environment, answer: Any) -> None:
+        """What was accepted, as the counters should have it."""
+        campaign = self.ledger.steered_by[numbers[0]][1]
+        body = json.loads(answer["body"]) if answer else {}
+        alone = body.get("status") in ("sent", "queued", "unknown") or body.get("code") == STOPPED_CODE
+        self.ledger.counted[campaign] += body.get("accepted", int(alone))
+        # Died, or asked the table in vain: it may be counted or not. What comes alone is counted by its row, once.
+        again = len(numbers) == 1 and self.ledger.posts[numbers[0]] > 1
+        if answer is None or "campaigns" in environment.hits or again:
+            self.ledger.uncertain[campaign] += len(numbers)
+
     def _refuse(self, numbers: list[int], environment: Environment) -> None:
         if REFUSED_ALL_THE_SAME in environment.errors:
             return
-        self.ledger.refused.update(number for number in numbers if number not in self.ledger.accepted)
+        known = {*self.ledger.accepted, *self.ledger.said_again}
+        self.ledger.refused.update(number for number in numbers if number not in known)
         for number in numbers:
             self.ledger.note(number, "answered that it was not accepted")
 
@@ -335,7 +361,7 @@ class World:
             return idle.pop()
         return Environment(self, kind, next(self._numbers))
 
-    def _invoke(self, kind: str, event: dict[str, Any], finished: Callable[[Environment, Any], None]) -> None:
+    def invoke(self, kind: str, event: dict[str, Any], finished: Callable[[Environment, Any], None]) -> None:
         """Have an environment work on an event; `finished` gets its answer, or None where it failed or died."""
         environment = self._environment(kind)
         environment.invocations += 1
@@ -343,9 +369,10 @@ class World:
         environment.errors, environment.hits = [], set()
         environment.metrics = None
         environment.finished = partial(finished, environment)
-        share = self.plan.accept_crashes if kind == "accept" else self.plan.crashes
+        plan = self.plan
+        share = {"accept": plan.accept_crashes, "count": plan.count_crashes}.get(kind, plan.crashes)
         dies = self.rng.random() < share
-        environment.calls_left = 1 + int(self.rng.expovariate(1 / (4 if kind == "accept" else 60))) if dies else 1e12
+        environment.calls_left = 1 + int(self.rng.expovariate(1 / CALLS[kind])) if dies else 1e12
         self._busy += 1
         turn, seconds = environment.invocations, TIMEOUTS[kind]
         context = Context(f"{environment.name}.{turn}", int(seconds * 1_000))
@@ -388,15 +415,20 @@ class World:
         owner = self.runtime.current.owner
         if owner.dead:
             raise GreenletExit
-        if isinstance(owner, Environment):
+        if isinstance(owner, Environment | Person):
             owner.calls_left -= 1
-            if owner.calls_left <= 0 and owner.busy:
+            if owner.calls_left > 0:
+                return
+            if isinstance(owner, Person):
+                self.ledger.happen(f"{owner.name} is cut short")
+                self.runtime.kill(owner)
+            elif owner.busy:
                 self.crash(owner)
 
     def dispatch(self, queue: str, entries: list[Entry], done: Callable[[set[str] | None], None]) -> None:
         """Have a worker work off what was received."""
         records = [{"messageId": entry.id, "body": entry.body} for entry in entries]
-        self._invoke(QUEUES[queue], {"Records": records}, partial(self._dispatched, entries, done))
+        self.invoke(QUEUES[queue], {"Records": records}, partial(self._dispatched, entries, done))
 
     def _dispatched(
         self,
@@ -446,20 +478,23 @@ class World:
             self.runtime.spawn(self._redrive)
             for decision in self.plan.decisions:
                 self.runtime.spawn(partial(self._decide, decision))
+            for resending in self.plan.resendings:
+                self.runtime.spawn(partial(self.resends.play, resending))
             self.runtime.spawn(self._overrule)
             try:
                 self.runtime.run(self._done)
             finally:
                 self._stop()
-        for difference in self.stream.count():
-            self.ledger.violate(f"a counter is not what the rows say: {difference}")
+        if not self.ledger.violations:
+            for difference in self.stream.differences():
+                self.ledger.violate(f"a counter is not what the rows say: {difference}")
         self.ledger.judge()
         return self.ledger
 
     def _done(self) -> bool:
         if self.ledger.violations:
             return True
-        if self._posting or self._busy or self.dead or any(queue.entries for queue in self.queues.values()):
+        if self._posting or self._busy or self.dead or self._waits():
             validity = self.plan.validity_hours * 3_600
             poison = bool(self.ledger.poison) * validity
             latest = self.begin + self.plan.over + REST_SECONDS + poison
@@ -471,9 +506,16 @@ class World:
             return False
         return True
 
+    def _waits(self) -> bool:
+        queued = any(queue.entries for queue in self.queues.values())
+        return queued or bool(self.stream.unread or self.resends.busy or self.deciding)
+
     def _left(self) -> str:
         entries = {name: len(queue.entries) for name, queue in self.queues.items()}
-        return f"{entries}, {len(self.dead)} dead letters, {self._busy} workers busy"
+        return (
+            f"{entries}, {len(self.dead)} dead letters, {self._busy} workers busy, "
+            f"{self.stream.unread} changes not counted, {self.resends.busy} persons at it"
+        )
 
     def _stop(self) -> None:
         for kind in self._idle.values():
@@ -504,6 +546,7 @@ class World:
                 for attribute, value in stands_in.items():
                     if attribute in vars(module):
                         change(module, attribute, value)
+        change(bridge.log.table, "wait", first_ended)
         for module in (handlers.entry, handlers.accept):
             change(module, "time", SimpleNamespace(monotonic=runtime, time=runtime))
         change(bridge_secrets, "_Record", partial(_record, bridge_secrets._Record, runtime))

@@ -23,10 +23,12 @@ from tests.fakes.faults import (
     APPLIED,
     DENIED,
     LOST_AFTER,
+    LOST_BEFORE,
     NOT_APPLIED,
     THROTTLED,
     UNREACHED,
     Fault,
+    silence,
 )
 from tests.fakes.values import ACCOUNT_ID, message_id, number, text
 from tests.unit.harness import queued
@@ -274,6 +276,17 @@ def test_a_message_that_is_queued_before_it_was_claimed_is_counted_and_its_later
     assert accepted(bridge) == {"1": (1, 2)}, "of the others the log says it"
     [entry] = bridge.sqs.entries
     assert decode(entry.body).messages[0].waited_for is False
+
+
+@pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER])
+def test_a_message_whose_claim_perhaps_stands_is_counted_by_its_row_whoever_claims_it(bridge: Bridge, fault: Fault):
+    bridge.dynamodb.fail("put_item", *silence(fault))
+
+    assert bridge.post(of_campaign("1", 1)).body["status"] == "queued"
+
+    assert accepted(bridge) == {}
+    [entry] = bridge.sqs.entries
+    assert decode(entry.body).messages[0].waited_for is True
 
 
 @pytest.mark.fault("accepted-uncounted")

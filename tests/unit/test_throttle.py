@@ -59,7 +59,7 @@ def test_as_many_begin_as_there_are_places_and_then_one_for_each_that_ends(throt
 
 def test_a_rate_whose_429_asks_for_a_pause_grows_more_slowly_than_one_whose_429_does_not(clock: Clock):
     rates = []
-    for pause in (None, 1.0):
+    for pause in (None, 2.0):
         throttle = Throttle(PLACES, clock, lambda: 0.0)
         fill(throttle)
         throttle.end(clock(), too_many=True, retry_after=pause)
@@ -198,7 +198,20 @@ def test_after_retry_after_nothing_begins_for_so_long(throttle: Throttle, clock:
     assert throttle.wait() == 0.0
 
 
-@pytest.mark.parametrize("shorter", [1, None])
+@pytest.mark.fault("rate-limit")
+def test_a_pause_of_a_second_is_the_refused_messages_alone(clock: Clock):
+    rates = []
+    for pause in (None, 1):
+        throttle = Throttle(PLACES, clock, lambda: 0.0)
+        limited(throttle, clock)
+        refuse(throttle, retry_after=pause)
+        assert throttle.wait() == pytest.approx(1 / throttle.rate, rel=0.1)
+        rates.append(throttle.rate)
+
+    assert rates[0] == rates[1]
+
+
+@pytest.mark.parametrize("shorter", [2, 1, None])
 def test_a_shorter_retry_after_does_not_end_a_longer_one(throttle: Throttle, shorter: int | None):
     one, other = throttle.begin(), throttle.begin()
 

@@ -20,7 +20,7 @@ class Row:
 
     Times are ISO-8601 texts in UTC with milliseconds (`times.iso`): they sort, and read well in the console.
     `expires_at` is in epoch seconds, as DynamoDB's time to live wants it. `attempts` counts the one under way.
-    `waited_for`: the claim is accept's, of a message that it sends while CleverTap waits; else there is no attribute.
+    `waited_for`: accept claimed it, or tried to, while CleverTap waited: the row counts it. Else there is no attribute.
     `report`: CleverTap is still to be told how the message ended. `code` is CleverTap's (`clevertap/codes.py`).
     `resent_by`, `resent_at`: who had it sent again after an end that it came to before, and when.
     `replied_at`, `reply_text`: the last reply to it.

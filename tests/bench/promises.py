@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tests.bench.artifact import Artifacts
 
 AT_ONCE = 4  # processes, which mostly wait
-SINGLES = 30  # in each of them
-REQUESTS = 2  # of 1,000, in each of them
+SINGLES = 25  # in each of them
+REQUESTS = 1  # of 1,000, in each of them
 SOON_SECONDS = 10
 """GOV.UK Notify's promise for 95 % of its messages, and ours for those that come alone."""
 LAST_SECONDS = 15

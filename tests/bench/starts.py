@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.bench.artifact import Artifacts
     from tests.bench.lambda_api import Life
 
-COLD_STARTS = 8
+COLD_STARTS = 5
 WITHOUT_BYTECODE = "accept"
 STARTS_WITHOUT = 3  # of these, as each takes twice as long
 MESSAGES = 1_000

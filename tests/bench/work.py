@@ -24,7 +24,7 @@ PROCESSES = 2  # one may be luckier than another with its threads
 SCALE_MS = 350
 WORKERS = (1, 4)  # two cores carry no more of them, and the stub
 MESSAGES = 1_000
-GROWTH_ROUNDS, GROWTH_MORE = 9, 100  # of 1,000 messages: measured before and after, and between
+GROWTH_ROUNDS, GROWTH_MORE = 8, 100  # of 1,000 messages: measured before and after, and between
 MOST_GROWTH = 1.03
 GROWTH_BESIDE = 200  # messages of the bare contestant in turn with them: the machine changes its speed, too
 _growing: list[tuple[Stub, Growing]] = []
@@ -43,7 +43,7 @@ class Turns(NamedTuple):
 
 
 # By the vendor's latency in ms. Rounds are many and short, so that some of them are undisturbed.
-DISPATCH = {0: Turns(12, 60, 1), 60: Turns(6, 6, 4), SCALE_MS: Turns(4, 0, 0)}
+DISPATCH = {0: Turns(8, 60, 1), 60: Turns(4, 6, 4), SCALE_MS: Turns(3, 0, 0)}
 MOST_FOR_LIMITS = 1.10
 OF_BARE = {0: 0.45, 60: 0.50, SCALE_MS: 0.50}
 """The least that dispatch is to reach of the bare loop's messages per CPU-second."""
@@ -51,13 +51,13 @@ DISPATCHED = 10 * world.THREADS  # messages a round
 TLS_ROUNDS = 3
 MOST_ACCEPT = 4.2
 """0.05 ms a record where the bare one takes 0.012, as on the machine of 2026-11-23."""
-ROUNDS = 40  # of what comes after a message
+ROUNDS = 25  # of what comes after a message
 
 
 def accept(built: Artifacts) -> Iterator[Line]:
     """Requests of 1, 100 and 1,000 records."""
     part = "Accept, CPU a record"
-    for records, rounds in ((1, 60), (100, 20), (1_000, 15)):
+    for records, rounds in ((1, 40), (100, 12), (1_000, 10)):
         with Stub() as stub:
             found = measured(built, stub.url, "accept", {"accept": records, "BareAccept": records}, rounds)
         ours, bare = found["accept"], found["BareAccept"]

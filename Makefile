@@ -47,7 +47,7 @@ faults: $(READY) ## killed workers, dead neighbours, a real nginx between: proce
 simulate: $(READY) ## days in virtual time: outages, crashes, rates (SEED=n HOURS=h MESSAGES=m plays one, SEEDS=1-99 many)
 	PYTHONHASHSEED=0 $(BIN)/python -m $(if $(SEED)$(SEEDS),tests.simulation $(if $(SEED),--seed $(SEED)) \
 	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOURS),--hours $(HOURS)) $(if $(MESSAGES),--messages $(MESSAGES)),\
-	  pytest tests/simulation)
+	  pytest -n auto --dist load tests/simulation)
 
 browser: $(READY) $(BROWSER)/.ready ## the operators' page in a real browser (needs Chromium: apt-get install chromium)
 	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/browser

@@ -28,11 +28,13 @@ def test_a_run_by_chance_keeps_every_promise(seed: int):
     assert result.green, result.text
 
 
-def test_runs_that_nobody_has_seen_before_keep_every_promise():
-    print(f"SIMULATION_SEEDS='{' '.join(map(str, DRAWN))}' plays these again")  # noqa: T201 - so that they can be played again
-    for seed in DRAWN:
-        result = run_seed(seed)
-        assert result.green, f"make simulate SEED={seed}\n{result.text}"
+@pytest.mark.parametrize("place", range(len(DRAWN)))
+def test_a_run_that_nobody_has_seen_before_keeps_every_promise(place: int):
+    seed = DRAWN[place]  # no parameter: each process draws its own
+    print(f"SIMULATION_SEEDS={seed} plays this again")  # noqa: T201 - so that it can be played again
+    result = run_seed(seed)
+
+    assert result.green, f"make simulate SEED={seed}\n{result.text}"
 
 
 def test_the_same_seed_is_the_same_run():

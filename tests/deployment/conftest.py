@@ -1,36 +1,38 @@
-"""`sam deploy` of the template as it was built, onto ministack, with what `overlay.py` says laid over it.
+"""docs/deploy.md followed by somebody with a copy of the repository, with ministack as AWS.
 
-    sam deploy ──▶ ministack ──runs──▶ the functions ──▶ Message Central simulator · CleverTap's sink
+    make deploy ──▶ ministack ──runs──▶ the functions ──▶ Message Central simulator · CleverTap's sink
 
-`SAM` names the SAM CLI, `MINISTACK` a Python that has ministack and is the functions' runtime (`make deployment`).
+What is built is laid over by `overlay.py`. `SAM` names the SAM CLI, `MINISTACK` a Python that has ministack and is the
+functions' runtime (`make deployment`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cfnlint.decode import cfn_yaml
 
 from local.simulator.server import Simulator
 from local.sink import Sink
-from scripts import roll_back
+from tests import documents
 from tests.deployment.emulator import ACCOUNT_ID, Emulator
-from tests.deployment.overlay import overlaid
+from tests.deployment.page import Reader
+from tests.deployment.terminal import converse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = documents.ROOT
 STACK = "clevertap-sms"
 ACCOUNT = "6K9-XXX-XX7Z"
 POLICY = ROOT / "docs/deployer_policy.json"
@@ -41,18 +43,9 @@ FILLED_IN = {
     "password": "local-password",
     "receiptKey": "local-receipt-key",
 }
-DEPLOY_SECONDS = 240
-BUILD_SECONDS = 400
+COMMAND_SECONDS = 600  # a build and a deployment, on a busy machine
 BUCKET_STACK = "aws-sam-cli-managed-default"  # SAM's own, of `resolve_s3`
-
-
-def run(*command: str, variables: Mapping[str, str], seconds: float) -> str:
-    """Run a command in the repository; a failure raises with what it printed."""
-    done = subprocess.run(
-        command, cwd=ROOT, env=dict(variables), capture_output=True, text=True, timeout=seconds, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+SET_BY_MAKE = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make` that runs these tests; nobody's at a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,67 +56,95 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack on the emulator, and what its functions talk to."""
+    """A stack on the emulator, the copy of the repository that it is deployed from, and what its functions talk to."""
 
     aws: Emulator
-    sam: str
-    artifacts: Path
+    project: Path
     vendor: Simulator
     clevertap: Sink
-    deployer: Mapping[str, str]
+    variables: Mapping[str, str]
+    reader: Reader
 
-    def make_bucket(self, directory: Path) -> None:
-        """The first `sam deploy` in a region makes a bucket; this does it, and lets it be written without TLS.
-
-        SAM's bucket refuses what comes without TLS, and ministack has none here.
-        """
-        empty = directory / "empty.json"
-        empty.write_text(json.dumps({"Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}))
-        variables = {**self.aws.variables, **self.deployer}
-        run(self.sam, "package", "--resolve-s3", "--template-file", str(empty), variables=variables, seconds=60)
-        found = self.aws.client("cloudformation").describe_stack_resource(
-            StackName=BUCKET_STACK, LogicalResourceId="SamCliSourceBucket"
-        )
-        self.aws.client("s3").delete_bucket_policy(Bucket=found["StackResourceDetail"]["PhysicalResourceId"])
-
-    def deploy(self, **parameters: str) -> str:
-        """`sam deploy` with samconfig.toml, as whoever deploys; what is not given stays as it is."""
-        source = json.loads(json.dumps(cfn_yaml.load(str(self.artifacts / "template.yaml"))))
-        template = self.artifacts / "overlaid.json"
-        template.write_text(json.dumps(overlaid(source, self.aws.url, self.packed())))
-        return run(
-            *(self.sam, "deploy", "--template-file", str(template), "--config-file", str(ROOT / "samconfig.toml")),
-            *("--no-confirm-changeset", "--no-progressbar"),
-            *(
-                ("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()))
-                if parameters
-                else ()
-            ),
-            variables={**self.aws.variables, **self.deployer},
-            seconds=DEPLOY_SECONDS,
+    def run(self, *command: str) -> str:
+        """A command of the page, by who deploys, in the copy, at a terminal; what it printed. A failure raises."""
+        return converse(
+            command,
+            self.reader.answer,
+            directory=self.project,
+            variables=self.variables,
+            seconds=COMMAND_SECONDS,
         )
 
-    def packed(self) -> str:
-        """The artifact that all functions are, as a zip: SAM would pack it seven times, with the same result."""
-        return shutil.make_archive(str(self.artifacts / "artifact"), "zip", self.artifacts / "AcceptFunction")
-
-    def keep(self, directory: Path) -> None:
-        """As `make deploy` does before it changes anything."""
-        shutil.copy(ROOT / "samconfig.toml", directory)
-        roll_back.keep(self.aws.client("cloudformation"), STACK, directory)
-
-    def roll_back(self, directory: Path) -> None:
-        """`make rollback`, by who deploys."""
-        variables = {**self.aws.variables, **self.deployer}
-
-        def as_deployer(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-            return subprocess.run(command, cwd=ROOT, env=variables, timeout=DEPLOY_SECONDS, check=True)
-
-        assert roll_back.main(["--sam", self.sam], directory, as_deployer) == 0
+    def make(self, target: str) -> str:
+        """`make …` as the page has it, in the environments that stand."""
+        standing = [word for one in (".venv", ".venvs/sam") for word in ("-o", f"{one}/.ready")]
+        return self.run("make", *standing, target, f"SAM={self.project / 'sam'}")
 
     def delete(self) -> None:
+        """The stack, as `sam delete` does; ministack refuses SAM's last look at what is gone."""
         self.aws.client("cloudformation").delete_stack(StackName=STACK)
         self.eventually(lambda: not self.stacks(), "the stack is gone")
+
+    def configure(self, **parameters: str) -> None:
+        """Change parameters where the page says: under parameter_overrides in samconfig.toml."""
+        path = self.project / "samconfig.toml"
+        text = path.read_text()
+        for name, value in parameters.items():
+            text, changed = re.subn(rf'\b{name}=\\"[^"\\]*\\"', rf'{name}=\\"{value}\\"', text)
+            assert changed == 1, f"{name} is not in samconfig.toml:\n{text}"
+        path.write_text(text)
+
+    def company(self) -> dict[str, str]:
+        """A network, a boundary and a key that are there, as parameters."""
+        ec2 = self.aws.client("ec2")
+        network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        group = ec2.create_security_group(GroupName="sms", Description="out only", VpcId=network)["GroupId"]
+        return {
+            "SubnetIds": subnet,
+            "SecurityGroupIds": group,
+            "KmsKeyArn": self.aws.client("kms").create_key()["KeyMetadata"]["Arn"],
+            "PermissionsBoundary": self.policy("boundary", "dynamodb", "sqs", "secretsmanager", "logs", "kms", "ec2"),
+        }
+
+    def policy(self, name: str, *services: str) -> str:
+        """A policy that allows everything of some services; its ARN."""
+        statement = {"Effect": "Allow", "Action": [f"{service}:*" for service in services], "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        made = self.aws.client("iam").create_policy(PolicyName=name, PolicyDocument=document)
+        return str(made["Policy"]["Arn"])
+
+    def bound(self, policy: str) -> None:
+        """Put a boundary on every role of the stack: ministack's CloudFormation does not."""
+        client = self.aws.client("iam")
+        for name in self.roles():
+            client.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=policy)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Those of the stack."""
+        (stack,) = self.stacks()
+        return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+
+    def keys(self) -> dict[str, str | None]:
+        """The key with which tables, queues and the secret are encrypted, by logical id."""
+        tables, queues = ("SmsLogTable", "CampaignTable"), ("DispatchQueue", "ReceiptQueue", "UnrecognisedReceipts")
+        found = {}
+        for name in tables:
+            table = self.aws.client("dynamodb").describe_table(TableName=self.physical(name))["Table"]
+            found[name] = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+        for name in queues:
+            attributes = self.aws.client("sqs").get_queue_attributes(
+                QueueUrl=self.physical(name), AttributeNames=["KmsMasterKeyId"]
+            )
+            found[name] = attributes.get("Attributes", {}).get("KmsMasterKeyId")
+        secret = self.aws.client("secretsmanager").describe_secret(SecretId=f"{STACK}/{ACCOUNT}")
+        return {**found, "AccountSecret": secret.get("KmsKeyId")}
+
+    def roles(self) -> list[str]:
+        """The names of the stack's roles."""
+        every = self.aws.client("iam").list_roles()["Roles"]
+        return [one["RoleName"] for one in every if one["RoleName"].startswith(f"{STACK}-")]
 
     def stacks(self) -> list[dict[str, Any]]:
         every = self.aws.client("cloudformation").describe_stacks()["Stacks"]
@@ -159,9 +180,7 @@ class Deployment:
         return self.call("/sms", body, {**own, **headers})
 
     def call(self, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
-        # The output Endpoint names an address of AWS; ministack serves the same API by its id.
-        api = self.outputs["Endpoint"].partition("//")[2].partition(".")[0]
-        url = f"{self.aws.url}/_aws/execute-api/{api}/$default{path}"
+        url = self.outputs["Endpoint"].removesuffix("/sms") + path
         request = urllib.request.Request(url, json.dumps(body).encode(), dict(headers))
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
@@ -204,20 +223,6 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def sam() -> str:
-    return os.environ["SAM"]
-
-
-@pytest.fixture(scope="session")
-def artifacts(sam: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` makes of this checkout."""
-    directory = tmp_path_factory.mktemp("build")
-    variables = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
-    run(sam, "build", "--build-dir", str(directory), variables=variables, seconds=BUILD_SECONDS)
-    return directory
-
-
-@pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     directory = tmp_path_factory.mktemp("ministack")
     with Emulator(shutil.which(os.environ["MINISTACK"]) or "", directory / "log") as emulator:
@@ -237,10 +242,41 @@ def deployer(aws: Emulator) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def deployment(
-    sam: str, artifacts: Path, aws: Emulator, deployer: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository as somebody has it who has just cloned it, with the environments that stand here."""
+    directory = tmp_path_factory.mktemp("clone")
+    for path in documents.tracked():
+        copy = directory / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    for name in (".venv", ".venvs"):
+        (directory / name).symlink_to((ROOT / name).resolve())
+    return directory
+
+
+@pytest.fixture(scope="session")
+def deployment(aws: Emulator, deployer: dict[str, str], project: Path) -> Iterator[Deployment]:
+    sam = project / "sam"
+    sam.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tests.deployment.sam "$@"\n')
+    sam.chmod(0o700)
+    kept = {name: value for name, value in aws.variables.items() if name not in SET_BY_MAKE}
+    variables = {**kept, **deployer, "SAM_ITSELF": os.environ["SAM"]}
     with Simulator() as vendor, Sink() as clevertap:
-        made = Deployment(aws, sam, artifacts, vendor, clevertap, deployer)
-        made.make_bucket(tmp_path_factory.mktemp("bucket"))
+        reader = Reader(instead={"Parameter MessageCentralUrl": vendor.url})
+        made = Deployment(aws, project, vendor, clevertap, variables, reader)
+        make_bucket(made)
         yield made
+
+
+def make_bucket(deployment: Deployment) -> None:
+    """The first `sam deploy` in a region makes a bucket; this does it, and lets it be written without TLS.
+
+    SAM's bucket refuses what comes without TLS, and ministack has none here.
+    """
+    empty = deployment.project / "empty.json"
+    empty.write_text(json.dumps({"Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}))
+    deployment.run(os.environ["SAM"], "package", "--resolve-s3", "--template-file", str(empty))
+    found = deployment.aws.client("cloudformation").describe_stack_resource(
+        StackName=BUCKET_STACK, LogicalResourceId="SamCliSourceBucket"
+    )
+    deployment.aws.client("s3").delete_bucket_policy(Bucket=found["StackResourceDetail"]["PhysicalResourceId"])

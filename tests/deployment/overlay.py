@@ -11,7 +11,7 @@ import string
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Template = dict[str, Any]
 
@@ -32,6 +32,7 @@ def overlaid(template: Template, endpoint: str, artifact: str) -> Template:
         _without_saved_queries,
         _numbers,
         _routes,
+        _endpoint(endpoint),
         _key_without_punctuation,
         _batch_calls,
     ):
@@ -102,6 +103,15 @@ def _route(name: str, event: dict[str, Any]) -> dict[str, Any]:
         "Target": {"Fn::Sub": f"integrations/${{{name}Integration}}"},
     }
     return {"Type": "AWS::ApiGatewayV2::Route", "Properties": properties}
+
+
+def _endpoint(url: str) -> Callable[[Template], None]:
+    """It serves an API by its id below its own address, and not under the name that the output Endpoint has on AWS."""
+
+    def change(template: Template) -> None:
+        template["Outputs"]["Endpoint"]["Value"] = {"Fn::Sub": f"{url}/_aws/execute-api/${{{API}}}/$default/sms"}
+
+    return change
 
 
 def _key_without_punctuation(template: Template) -> None:

@@ -1,57 +1,60 @@
-"""The life of a stack, in the order of this file: made, used, changed in a parameter, changed in its code, deleted."""
+"""The life of a stack as docs/deploy.md tells it, in the order of this file.
+
+Made by `make deploy`, used, changed in a parameter, changed in its code, rolled back, given what a company asks for,
+deleted.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
+from tests.deployment import page
 from tests.deployment.conftest import ACCOUNT, STACK, Deployment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BATCH = 120  # two chunks
 
 
-@pytest.fixture(scope="session")
-def created(deployment: Deployment) -> Deployment:
-    deployment.deploy(
-        AccountId=ACCOUNT,
-        AlarmEmail="somebody@example.com",
-        MessageCentralUrl=deployment.vendor.url,
-        Architecture="x86_64",
-    )
-    return deployment
+# Made, guided
 
 
 @pytest.fixture(scope="session")
-def used(created: Deployment) -> Deployment:
-    created.fill_in_the_secret()
-    # A secret that was read is kept for five minutes; a wrong key has it read again at once.
-    assert created.post({"to": "919876543210", "text": "Welcome"}, **{"x-api-key": "wrong"}).status == 401
-    return created
+def created(deployment: Deployment) -> tuple[Deployment, str]:
+    return deployment, deployment.make("deploy")
 
 
-# Made
+@pytest.fixture(scope="session")
+def made(created: tuple[Deployment, str]) -> Deployment:
+    return created[0]
 
 
-def test_the_stack_is_made_with_all_that_a_user_is_told(created):
-    assert [one["StackStatus"] for one in created.stacks()] == ["CREATE_COMPLETE"]
-    assert created.outputs["Account"] == ACCOUNT
-    assert created.outputs["Endpoint"].endswith("/sms")
+def test_the_page_has_each_question_that_is_asked_and_no_other(made):
+    assert page.questions() == set(page.ROWS) == made.reader.asked
 
 
-def test_the_secret_has_placeholders_and_a_key_that_fits_into_a_header(created):
-    assert created.secret["apiKey"].isalnum()
-    assert len(created.secret["apiKey"]) == 40
-    assert [name for name, value in created.secret.items() if value == "REPLACE_ME"] == [
+def test_the_stack_is_made_with_all_that_a_user_is_told(made):
+    assert [one["StackStatus"] for one in made.stacks()] == ["CREATE_COMPLETE"]
+    assert made.outputs["Account"] == ACCOUNT
+    assert made.outputs["Endpoint"].endswith("/sms")
+
+
+def test_it_ends_with_what_is_left_to_do(created):
+    deployment, said = created
+    assert "1. Fill in the secret's customerId, email, password:" in said
+    assert deployment.outputs["SecretLink"] in said
+    assert f"scripts/bridge --stack {STACK} smoke" in said
+    assert deployment.secret["apiKey"] not in said
+
+
+def test_the_secret_has_placeholders_and_a_key_that_fits_into_a_header(made):
+    assert made.secret["apiKey"].isalnum()
+    assert len(made.secret["apiKey"]) == 40
+    assert [name for name, value in made.secret.items() if value == "REPLACE_ME"] == [
         *("customerId", "email", "password")
     ]
 
 
-def test_before_the_secret_is_filled_in_the_answer_names_the_field(created):
-    answer = created.post({"to": "919876543210", "text": "Welcome"})
+def test_before_the_secret_is_filled_in_the_answer_names_the_field(made):
+    answer = made.post({"to": "919876543210", "text": "Welcome"})
     assert answer.status == 503
     assert "customerId" in answer.body["error"]
 
@@ -59,10 +62,24 @@ def test_before_the_secret_is_filled_in_the_answer_names_the_field(created):
 # Used
 
 
+@pytest.fixture(scope="session")
+def used(made: Deployment) -> Deployment:
+    made.fill_in_the_secret()
+    # A secret that was read is kept for five minutes; a wrong key has it read again at once.
+    assert made.post({"to": "919876543210", "text": "Welcome"}, **{"x-api-key": "wrong"}).status == 401
+    return made
+
+
+def test_the_smoke_test_takes_a_message_through_the_whole_stack_with_the_deployers_rights(used):
+    said = used.run("scripts/bridge", "--stack", STACK, "smoke")
+    assert "FAILED" not in said
+    assert "log of smoke-" in said
+
+
 def test_one_message_is_sent_and_logged(used):
     used.eventually(lambda: used.post({"to": "919876543210", "text": "Welcome"}).status == 200, "the secret is read")
-    (row,) = [one for one in used.rows() if one["recipient"] == "+919876543210" and one["status"] == "sent"]
-    assert row["account"] == ACCOUNT
+    (row,) = [one for one in used.rows() if one["recipient"] == "+919876543210" and one["account"] == ACCOUNT]
+    assert row["status"] == "sent"
     assert len(used.vendor.accepted) == 1
 
 
@@ -108,7 +125,8 @@ def statuses(deployment: Deployment) -> set[str]:
 @pytest.fixture(scope="session")
 def changed(used: Deployment) -> tuple[Deployment, dict[str, int], dict[str, str]]:
     before, secret = {name: len(used.versions(name)) for name in ("AcceptFunction", "ReportFunction")}, used.secret
-    used.deploy(RetentionDays="60")
+    used.configure(RetentionDays="60")
+    used.make("deploy")
     return used, before, secret
 
 
@@ -134,18 +152,10 @@ def test_what_was_filled_into_the_secret_stays(changed):
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which `make deploy` has kept what was deployed."""
-    return tmp_path_factory.mktemp("kept")
-
-
-@pytest.fixture(scope="session")
-def recoded(changed: tuple[Deployment, dict[str, int], dict[str, str]], kept: Path) -> Deployment:
+def recoded(changed: tuple[Deployment, dict[str, int], dict[str, str]]) -> Deployment:
     deployment, _, _ = changed
-    deployment.keep(kept)
-    for version in deployment.artifacts.glob("*Function/bridge/VERSION"):
-        version.write_text("9.9.9\n")
-    deployment.deploy()
+    (deployment.project / "functions/bridge/VERSION").write_text("9.9.9\n")
+    deployment.make("deploy")
     return deployment
 
 
@@ -154,12 +164,12 @@ def test_changed_code_answers_after_the_deployment(recoded):
     recoded.eventually(lambda: recoded.log("accept")[-2].get("version") == "9.9.9", "the new code's line")
 
 
-# Rolled back: what `make deploy` keeps is deployed again
+# Rolled back: what `make deploy` kept is deployed again
 
 
 @pytest.fixture(scope="session")
-def rolled_back(recoded: Deployment, kept: Path) -> Deployment:
-    recoded.roll_back(kept)
+def rolled_back(recoded: Deployment) -> Deployment:
+    recoded.make("rollback")
     return recoded
 
 
@@ -169,14 +179,41 @@ def test_a_roll_back_brings_the_code_and_the_parameters_of_before(rolled_back):
     assert rolled_back.live("AcceptFunction")["Environment"]["Variables"]["RETENTION_DAYS"] == "60"
 
 
+# What a company asks for (docs/companies.md)
+
+
+@pytest.fixture(scope="session")
+def companys(rolled_back: Deployment) -> Deployment:
+    rolled_back.configure(**rolled_back.company())
+    rolled_back.make("deploy")
+    return rolled_back
+
+
+def test_all_that_holds_data_is_encrypted_with_the_companys_key(companys):
+    assert set(companys.keys().values()) == {companys.parameters["KmsKeyArn"]}
+
+
+def test_a_role_gets_what_the_network_and_the_key_need(companys):
+    attached = companys.aws.client("iam").list_attached_role_policies(RoleName=companys.physical("AcceptRole"))
+    policies = {one["PolicyArn"] for one in attached["AttachedPolicies"]}
+    assert policies == {companys.physical("NetworkPolicy"), companys.physical("KeyPolicy")}
+
+
+def test_within_the_boundary_that_the_page_describes_a_message_is_sent_and_within_a_narrower_one_none_is(companys):
+    companys.bound(companys.parameters["PermissionsBoundary"])
+    assert companys.post({"to": "919876543214", "text": "Welcome"}).body["status"] == "sent"
+    companys.bound(companys.policy("without-a-log", "sqs", "secretsmanager", "logs"))
+    assert companys.post({"to": "919876543215", "text": "Welcome"}).body["status"] == "queued"
+
+
 # Deleted
 
 
 @pytest.fixture(scope="session")
-def deleted(rolled_back: Deployment) -> tuple[Deployment, str]:
-    table = rolled_back.physical("SmsLogTable")
-    rolled_back.delete()
-    return rolled_back, table
+def deleted(companys: Deployment) -> tuple[Deployment, str]:
+    table = companys.physical("SmsLogTable")
+    companys.delete()
+    return companys, table
 
 
 def test_the_log_outlives_the_stack_and_the_secret_does_not(deleted):

@@ -95,6 +95,11 @@ def test_sam_may_look_for_the_stack_of_images_that_it_keeps_beside_a_stack():
     ]
 
 
+def test_sam_delete_may_take_the_code_out_of_its_bucket_which_it_does_before_it_deletes_the_stack():
+    (code,) = [one for one in POLICY["Statement"] if one["Sid"] == "TheCode"]
+    assert "s3:DeleteObject" in code["Action"]
+
+
 # From the Service Authorization Reference: these know no resource of the stack's name, its statements do not help them.
 @pytest.mark.parametrize(
     "action",

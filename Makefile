@@ -41,7 +41,7 @@ check: $(READY) ## format, lint, types, which way imports point, template, workf
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 
 faults: $(READY) ## killed workers, dead neighbours, a real nginx between: processes and sockets (SEED=n repeats a run)
-	$(BIN)/python -m pytest tests/faults tests/nginx
+	$(BIN)/python -m pytest $(ON_ALL_CORES) tests/faults tests/nginx
 
 # Sets of texts are in the same order in each run, so that a seed is the same run everywhere.
 simulate: $(READY) ## days in virtual time: outages, crashes, rates (SEED=n HOURS=h MESSAGES=m plays one, SEEDS=1-99 many)

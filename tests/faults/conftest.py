@@ -26,7 +26,8 @@ SCOREBOARD = pytest.StashKey[Scoreboard]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SEED] = os.environ.get("SEED") or str(secrets.randbelow(1_000_000))
+    # Into the environment: the processes among which xdist deals out the tests have the same.
+    os.environ["SEED"] = config.stash[SEED] = os.environ.get("SEED") or str(secrets.randbelow(1_000_000))
     config.stash[SCOREBOARD] = Scoreboard()
 
 
@@ -40,6 +41,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     if report.failed:
         report.sections.append(("seed", f"SEED={item.config.stash[SEED]}"))
     return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of xdist's processes hands over its table."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = session.config.stash[SCOREBOARD].lines()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[SCOREBOARD].join(getattr(node, "workeroutput", {}).get("faults", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

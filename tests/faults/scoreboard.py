@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tests.faults.ledger import Findings
 
@@ -31,6 +31,10 @@ class Line:
         self.unknown += findings.unknown
         self.bound += bound
 
+    def join(self, other: Line) -> None:
+        for name in ("runs", "messages", "twice", "lost", "unknown", "bound"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 class Scoreboard:
     """Adds up what the tests find."""
@@ -41,16 +45,25 @@ class Scoreboard:
     def add(self, fault: str, findings: Findings, bound: int) -> None:
         self._lines.setdefault(fault, Line(fault)).add(findings, bound)
 
+    def lines(self) -> list[dict[str, Any]]:
+        """As plain values, for another process's `join`."""
+        return [asdict(line) for line in self._lines.values()]
+
+    def join(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Add what another process found."""
+        for line in lines:
+            self._lines.setdefault(line["fault"], Line(line["fault"])).join(Line(**line))
+
     def table(self) -> list[str]:
         """As Markdown, faults in the order in which they came."""
         head = ["| fault | runs | messages | sent twice | lost | unknown (bound) |", "|---|---|---|---|---|---|"]
         return [*head, *_rows(self._lines.values()), *_rows([self._total()])]
 
     def _total(self) -> Line:
-        lines = list(self._lines.values())
-        sums = {name: sum(getattr(one, name) for one in lines) for name in ("runs", "messages", "twice", "lost")}
-        unknown, bound = sum(one.unknown for one in lines), sum(one.bound for one in lines)
-        return Line("**all**", **sums, unknown=unknown, bound=bound)
+        total = Line("**all**")
+        for line in self._lines.values():
+            total.join(line)
+        return total
 
     def __bool__(self) -> bool:
         return bool(self._lines)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 CLOCK_SKEW_SECONDS = 5.0
 """How far the clocks of two workers may be apart."""
 
+MOST_UNSENT_CLAIMS = 5
+"""As many are carried along with a message. A queue holds a hundred messages in one of its own."""
+
 TOO_OLD = Outcome(Status.EXPIRED, Failure.EXPIRED, reason="could not be sent within its validity")
 STOPPED = Outcome(Status.CANCELLED, Failure.STOPPED, reason="stopped by an operator")
 """How messages end that are not to be sent."""
@@ -115,14 +118,17 @@ class Sender:
 
     def send(self, attempt: Attempt, deadline: Deadline) -> SendResult:
         """Claim a message and give it to the vendor."""
-        claim = self.log.new_claim(attempt.message, attempt.claim_id, report=bool(attempt.account.callback_url))
-        refused = self._claim(attempt.message, claim.id, partial(self.log.claim, claim, deadline), deadline)
+        try:
+            message = self._with_room(attempt.message)
+        except LogUnavailable as error:
+            return _not_attempted(attempt.message, error)
+        claim = self.log.new_claim(message, attempt.claim_id, report=bool(attempt.account.callback_url))
+        refused = self._claim(message, claim.id, partial(self.log.claim, claim, deadline), deadline)
         if refused:
             return refused
         started = self._clock()
-        outcome = self.vendor.send(attempt.message, attempt.account, deadline, attempt.permit)
+        outcome = self.vendor.send(message, attempt.account, deadline, attempt.permit)
         seconds = self._clock() - started
-        message = attempt.message
         if outcome.status is Status.RETRYING:  # only then: it says that nothing was sent
             message = with_unsent_claim(message, claim.id)
         waited = max(0.0, started - message.accepted_at)
@@ -132,9 +138,25 @@ class Sender:
         self, message: Message, outcome: Outcome, worker: str, deadline: Deadline, *, report: bool = True
     ) -> SendResult:
         """End a message that is not to be sent, unless it was sent before. The log says so at once."""
+        try:
+            message = self._with_room(message)
+        except LogUnavailable as error:
+            return _not_attempted(message, error)
         name = claim_id(worker)
         end = partial(self.log.end, message, name, outcome, deadline, report=report)
         return self._claim(message, name, end, deadline) or SendResult(Ending.ENDED, message, outcome=outcome)
+
+    def _with_room(self, message: Message) -> Message:
+        """The message with room for the name of one more claim. Where it names as many as it may, the one that stands,
+        if one of them does, is taken back: then none needs a name.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say. Another claim would push out a name that may be needed.
+        """
+        if len(message.unsent_claims) < MOST_UNSENT_CLAIMS or message.sent_in_doubt:
+            return message
+        self.log.reopen(message)
+        return replace(message, unsent_claims=())
 
     def _claim(self, message: Message, name: str, claim: Callable[[], None], deadline: Deadline) -> SendResult | None:
         """Make a claim. None: it is granted."""
@@ -169,11 +191,12 @@ def claim_id(worker: str) -> str:
 
 
 def with_unsent_claim(message: Message, name: str) -> Message:
-    """The message, knowing one more claim under which it was surely not sent. At most five are carried along: when the
-    log went away it may still have written the first two, and the last three when it came back.
+    """The message, knowing one more claim under which it was surely not sent. Where there are too many, those in the
+    middle go: when the log went away it may still have written the first two, and the last three when it came back.
     """
     claims = (*message.unsent_claims, name)
-    return replace(message, unsent_claims=claims if len(claims) <= 5 else (*claims[:2], *claims[-3:]))  # noqa: PLR2004
+    few = len(claims) <= MOST_UNSENT_CLAIMS
+    return replace(message, unsent_claims=claims if few else (*claims[:2], *claims[-3:]))
 
 
 def _not_attempted(message: Message, error: LogUnavailable) -> SendResult:

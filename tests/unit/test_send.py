@@ -9,7 +9,15 @@ import pytest
 
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts
-from bridge.send import CLOCK_SKEW_SECONDS, TOO_OLD, Attempt, Ending, SendResult, with_unsent_claim
+from bridge.send import (
+    CLOCK_SKEW_SECONDS,
+    MOST_UNSENT_CLAIMS,
+    TOO_OLD,
+    Attempt,
+    Ending,
+    SendResult,
+    with_unsent_claim,
+)
 from tests.fakes.faults import (
     APPLIED,
     BROKEN_BEFORE,
@@ -206,7 +214,26 @@ def test_any_of_several_unsent_claims_may_stand(bridge: Bridge):
     assert send(bridge, given).ending is Ending.ATTEMPTED
 
 
-def test_the_first_two_and_the_last_three_unsent_claims_are_carried():
+@pytest.mark.fault("answer-lost")
+@pytest.mark.parametrize("also_down", [False, True])
+@pytest.mark.parametrize("standing", range(9))
+def test_however_many_claims_had_no_answer_the_one_that_stands_is_claimed_over(
+    bridge: Bridge, standing: int, *, also_down: bool
+):
+    given = message(1)
+    for number in range(9):
+        bridge.dynamodb.fail("put_item", *silence(LOST_AFTER if number == standing else LOST_BEFORE))
+        if also_down:
+            bridge.dynamodb.fail("update_item", LOST_BEFORE)
+        given = send(bridge, given).message
+        bridge.dynamodb.heal()
+        bridge.clock.sleep(OVER)
+
+    assert len(given.unsent_claims) <= MOST_UNSENT_CLAIMS
+    assert send(bridge, given).ending is Ending.ATTEMPTED
+
+
+def test_of_a_message_sent_again_in_doubt_the_first_two_and_the_last_three_unsent_claims_are_carried():
     given = message(1)
     for number in range(10):
         given = with_unsent_claim(given, f"w/{number}")

@@ -148,7 +148,7 @@ class Sender:
 
     def _with_room(self, message: Message) -> Message:
         """The message with room for the name of one more claim. Where it names as many as it may, the one that stands,
-        if one of them does, is taken back: then none needs a name.
+        if one of them does, is taken back: then none needs its name. The last one's stays: it may be written even now.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say. Another claim would push out a name that may be needed.
@@ -156,7 +156,7 @@ class Sender:
         if len(message.unsent_claims) < MOST_UNSENT_CLAIMS or message.sent_in_doubt:
             return message
         self.log.reopen(message)
-        return replace(message, unsent_claims=())
+        return replace(message, unsent_claims=message.unsent_claims[-1:])
 
     def _claim(self, message: Message, name: str, claim: Callable[[], None], deadline: Deadline) -> SendResult | None:
         """Make a claim. None: it is granted."""

@@ -179,6 +179,24 @@ def test_a_message_that_accept_sends_at_once_is_accepted_when_it_is_claimed(coun
     assert (counting.campaign().accepted, counting.campaign().accepted_parts) == (1, 2)
 
 
+def test_a_message_of_which_two_copies_are_tried_in_turn_is_accepted_once(counting: Count):
+    """CleverTap posted it again: accept counted the one that it queued, the row counts the other."""
+    claim, other = replace(SENDING, waited_for=True), replace(SENDING, claimed_by="dispatch/2")
+    turns = [one for name in "345" for one in (replace(other, claimed_by=f"d/{name}"), replace(claim, claimed_by=name))]
+
+    counting.give(way(claim, *turns, SENT))
+
+    assert counting.campaign().accepted == 1
+
+
+def test_a_message_that_was_refused_and_is_posted_again_is_accepted(counting: Count):
+    claim = replace(SENDING, waited_for=True)
+
+    counting.give(way(replace(REJECTED, code="904"), claim, replace(SENT, waited_for=True)))
+
+    assert counting.campaign().accepted == 1
+
+
 def test_what_dispatch_claims_was_counted_by_accept(counting: Count):
     counting.give(way(SENDING, SENT))
 

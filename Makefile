@@ -13,8 +13,8 @@ CHECKOV := .venvs/checkov/bin/checkov
 STACK ?= clevertap-sms
 ENV ?= default
 export SAM_CLI_TELEMETRY := 0
-# A file's tests stay together: what starts servers starts them once.
-ON_ALL_CORES := -n auto --dist loadfile
+# A file's tests stay together: what starts servers starts them once. In their own order: the slow files come first.
+ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: run unit integration test check faults simulate contract browser deployment e2e bench build runtime quota deploy rollback validate form pictures lock clean
 

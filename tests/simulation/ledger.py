@@ -314,12 +314,11 @@ class Ledger:
     def _judge_expired(self) -> None:
         validity = self._validity
         for number, at in self.expired_at.items():
-            accepted = max(
-                (said for said in self.said_again.get(number, ()) if said < at), default=self.accepted.get(number)
-            )
+            words = [said for said in self.said_again.get(number, ()) if said < at]
+            accepted = max(words, default=self.accepted.get(number))
             if number in self.poison or accepted is None:
                 continue
-            if at - self.said_again.get(number, [accepted])[0] < validity:
+            if at - min(words, default=accepted) < validity:
                 self.violate(f"message {number} expired {at - accepted:.0f} s after it was accepted", number)
             if self._was_held(number):
                 continue

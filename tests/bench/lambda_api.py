@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,11 +16,11 @@ import threading
 import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 TIMEOUT_SECONDS = 120
 
@@ -91,6 +92,12 @@ class _Routes(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+def peak_mb(process: int | str) -> float:
+    """The most memory that a process had. What `getrusage` tells begins with what its parent had."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]
+
+
 def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], environment: dict[str, str]) -> Life:
     """Start a function, feed it events, end it."""
     api = _Api([json.dumps(event).encode() for event in events])
@@ -107,6 +114,7 @@ def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], enviro
         process = subprocess.Popen(command, cwd=directory, env=variables, stdout=log)
         try:
             over = api.over.wait(TIMEOUT_SECONDS)
+            peak = peak_mb(process.pid)
         finally:
             process.kill()
             _, _, usage = os.wait4(process.pid, 0)
@@ -117,4 +125,4 @@ def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], enviro
     if api.failure or not over:
         raise RuntimeError(f"{handler} failed: {api.failure.decode() or 'no answer'}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Life(api.ready_at - started, api.answered_at - started, cpu, usage.ru_maxrss / 1024, logged)
+    return Life(api.ready_at - started, api.answered_at - started, cpu, peak, logged)

@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tests.bench import world
+from tests.bench.lambda_api import peak_mb
 from tests.bench.stub import load_of
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _round(call: Callable[[dict[str, Any]], Any], name: str, function: str, coun
     stub = load_of(url) - before
     if stub.requests < count * world.LEAST_CALLS.get(name, 0):
         raise RuntimeError(f"only {stub.requests} requests for {count} messages: the work was not done")
-    return Round(count, cpu, wall, stub.cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return Round(count, cpu, wall, stub.cpu, peak_mb("self"))
 
 
 def _main(task: dict[str, Any], output: TextIO) -> None:

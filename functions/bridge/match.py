@@ -82,10 +82,10 @@ class Matcher:
     def _match(self, receipt: Receipt, deadline: Deadline) -> Match:
         rows: list[Row] = []
         for number in self._recipients(receipt, deadline):
-            _leave_time(deadline)
             # Nearly always the message was sent seconds ago, and the cheap read shows it; it is concluded on condition
             # that it still is as it was read. Only what the table holds at this moment says that there is none.
             for fresh in (False, True):
+                _leave_time(deadline)
                 found = self._log.messages_to(number, self._account.id, fresh=fresh)
                 own = next((row for row in found if row.verification_id == receipt.verification_id), None)
                 if own:

@@ -71,6 +71,18 @@ def test_a_message_that_the_cheap_read_does_not_show_yet_is_found(
     assert (harness.status(), harness.counts) == ("delivered", {"ReceiptsDelivered": 1})
 
 
+def test_a_read_that_took_the_time_of_the_next_leaves_enough_to_park_the_receipt(harness: ReceiptHarness):
+    asked: list[str] = []
+    harness.dynamodb.around = lambda point: (
+        (asked.append(point), harness.clock.sleep(2.0)) if "before" in point else None
+    )
+
+    take(harness, receipt())
+
+    assert asked == ["before query"]
+    assert len(harness.parked.entries) == 1
+
+
 def test_a_message_that_the_cheap_read_shows_as_it_was_is_not_concluded_twice(
     harness: ReceiptHarness, monkeypatch: pytest.MonkeyPatch
 ):

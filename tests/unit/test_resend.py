@@ -156,12 +156,14 @@ def test_cut_short_it_says_what_is_left_and_goes_on_when_it_is_run_again(bridge:
     bridge.sqs.fail("send_message_batch", None, *[UNREACHED] * 9)
 
     cut = bridge.app_now.resend.resend(rows, BY)
+    [said] = bridge.app_now.controls.actions((ACCOUNT_ID, campaign_key(rows[0].campaign_id)))
     bridge.sqs.heal()
     work(bridge)
     resend(bridge)
     work(bridge)
 
     assert (cut.queued, cut.left) == (600, 650)
+    assert said.what.startswith("messages sent again: 600 ")
     assert [*bridge.vendor.sent.values()] == [1] * 1_250
 
 

@@ -124,19 +124,19 @@ class Resender:
             LogUnavailable: the campaign's actions cannot be read, or written: something may be queued. Run it again.
         """
         self.check(rows)
-        request, queued = f"resend-{uuid.uuid4().hex[:12]}", 0
+        request, queued = f"resend-{uuid.uuid4().hex[:12]}", list[Message]()
         for chunks in self._chunks(rows, by, request):
             results = self._queue.put([(chunk, 0) for chunk in chunks], Deadline.within(QUEUE_SECONDS, self._clock))
             parts = [part for chunk_parts in results for part in chunk_parts]
-            queued += sum(len(chunk.messages) for chunk, taken in parts if taken is Queued.YES)
+            queued += [message for chunk, taken in parts if taken is Queued.YES for message in chunk.messages]
             if any(taken is not Queued.YES for _, taken in parts):
                 break
-        self._note(rows, by, request)
-        return Resent(request, queued, len(rows) - queued)
+        self._note(queued, by, request)
+        return Resent(request, len(queued), len(rows) - len(queued))
 
-    def _note(self, rows: Sequence[Row], by: str, request: str) -> None:
+    def _note(self, queued: Sequence[Message], by: str, request: str) -> None:
         """Have each campaign know what was done to its messages."""
-        campaigns = Counter((row.account, campaign_key(row.campaign_id)) for row in rows)
+        campaigns = Counter((message.account, campaign_key(message.campaign_id)) for message in queued)
         for key, count in campaigns.items():
             self._controls.note(key, f"messages sent again: {count} ({request})", by=by)
 

@@ -122,15 +122,16 @@ class Acceptor:
 
     def _try(self, message: Message, account: Account, leftovers: Leftovers, invocation: Invocation) -> SendResult:
         batch = Batch(self._engine, invocation, waited_for=True)
-        if self._clock() < self._log_silent_until:
-            batch.postpone(message, leftovers, Cause.LOG)
-        else:
+        asks = self._clock() >= self._log_silent_until
+        if asks:
             self._look(message)
             batch.add(message, account, leftovers)
             batch.run()
+        else:
+            batch.postpone(message, leftovers, Cause.LOG)
         [result] = batch.results
-        if result.cause in (Cause.LOG, Cause.LOG_REFUSED):
-            self._log_silent_until = max(self._log_silent_until, self._clock() + LOG_PAUSE_SECONDS)
+        if asks and result.cause in (Cause.LOG, Cause.LOG_REFUSED):  # else messages would prolong it for ever
+            self._log_silent_until = self._clock() + LOG_PAUSE_SECONDS
         return result
 
     def _look(self, message: Message) -> None:

@@ -272,6 +272,19 @@ def test_while_the_log_does_not_answer_the_next_messages_do_not_wait_for_it(brid
     assert post_one(bridge, 3)["status"] == "sent"
 
 
+@pytest.mark.fault("table-hangs")
+@pytest.mark.parametrize("fault", [LOST_BEFORE, DENIED])
+def test_messages_that_come_while_the_log_is_left_alone_do_not_prolong_that(bridge: Bridge, fault: Fault):
+    bridge.dynamodb.fail("put_item", *silence(fault))
+    assert post_one(bridge, 1)["status"] == "queued"
+
+    for index in range(2, 7):
+        bridge.clock.sleep(LOG_PAUSE_SECONDS / 5)
+        last = post_one(bridge, index)
+
+    assert last["status"] == "sent"
+
+
 @contextmanager
 def hangs(bridge: Bridge) -> Iterator[None]:
     """A vendor that has the message and does not answer until the block is left."""

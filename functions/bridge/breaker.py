@@ -64,6 +64,7 @@ class Breaker:
         self._failing: set[tuple[str, str]] = set()
         self._state: BreakerState | None = None
         self._unpublished: Callable[[], None] | None = None
+        self._untold = False  # the table did not take what this worker found out
         self._left = 0  # messages that may be tried yet
         self._out = 0  # messages that are being tried
         self.mode = Mode.ALL
@@ -72,11 +73,10 @@ class Breaker:
         """Go by the shared state, as it stands in the account's item; with `may_probe` reserve the probe where it is
         due. None: the table does not answer.
         """
-        known, now = self._state if item is None else breaker_of(item), self._clock()
-        reserve: Callable[[BreakerState, BreakerState], bool] = partial(self._shared.reserve, self._account)
-        if item is None:
-            self._say_alone("its item cannot be read")
-            reserve = _alone
+        now = self._clock()
+        known, reserve = self._known(item)
+        if self._untold and item is not None and known and known.is_due(now) and not may_probe:
+            known = None  # nobody else knows of it, and would ever close it
         state, mode = known, Mode.ALL if known is None else Mode.NONE
         if known and may_probe and known.is_due(now):
             then = BreakerState.due(now, known.level, known.probes + 1, known.losses)
@@ -87,6 +87,23 @@ class Breaker:
         with self._lock:
             self._state = state
             self._begin(mode, FEW)
+
+    def _known(self, item: Item | None) -> tuple[BreakerState | None, Callable[[BreakerState, BreakerState], bool]]:
+        """The state to go by, and how its probe is reserved."""
+        if item is None:
+            self._say_alone("its item cannot be read")
+            return self._state, _alone
+        shared = breaker_of(item)
+        self._untold = self._untold and shared is None
+        if self._untold:
+            return self._state, self._tell
+        return shared, partial(self._shared.reserve, self._account)
+
+    def _tell(self, _seen: BreakerState, then: BreakerState) -> bool:
+        """Tell the others now what they could not be told before."""
+        self._shared.write(self._account, then)
+        self._untold = False
+        return True
 
     def _reserve(
         self, reserve: Callable[[BreakerState, BreakerState], bool], known: BreakerState, then: BreakerState
@@ -160,7 +177,9 @@ class Breaker:
         try:
             if publish:
                 publish()
+                self._untold = False
         except LogUnavailable as error:
+            self._untold = True
             self._say_alone(str(error))
 
     def _note_taken(self) -> None:

@@ -435,6 +435,64 @@ def test_a_worker_that_cannot_write_stops_all_the_same(workers: Workers):
     assert breaker.mode is Mode.NONE
 
 
+@pytest.mark.fault("breaker-unreadable")
+def test_what_a_worker_could_not_tell_the_others_it_goes_by_itself(workers: Workers):
+    workers.dynamodb.down("update_item", DENIED)
+    breaker = workers.new()
+    fail(breaker, MOST)
+    breaker.finish()
+
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.NONE, "the item can be read, and knows nothing of it"
+    workers.clock.sleep(FIRST_PROBE_SECONDS)
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.PROBE
+    breaker.note_probe(works=False)
+    breaker.finish()
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.NONE, "it keeps its own intervals"
+    workers.clock.sleep(LONGEST_PROBE_SECONDS)
+    look(breaker, may_probe=True)
+    breaker.note_probe(works=True)
+    for _ in range(1 + FEW):
+        pass_one(breaker)
+    breaker.finish()
+
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.ALL
+
+
+@pytest.mark.fault("breaker-unreadable")
+def test_who_may_not_probe_goes_by_what_it_could_not_tell_until_a_probe_would_be_due(workers: Workers):
+    workers.dynamodb.fail("update_item", UNREACHED)
+    breaker = Breaker(ACCOUNT_ID, workers.shared, MOST, workers.clock)
+    fail(breaker, MOST)
+    breaker.finish()
+
+    look(breaker, may_probe=False)
+    assert breaker.mode is Mode.NONE
+    workers.clock.sleep(FIRST_PROBE_SECONDS)
+    look(breaker, may_probe=False)
+    assert breaker.mode is Mode.ALL, "nobody else would ever close it"
+
+
+@pytest.mark.fault("breaker-unreadable")
+def test_what_another_worker_tells_counts_more_than_what_one_could_not_tell(workers: Workers):
+    workers.dynamodb.fail("update_item", UNREACHED)
+    breaker = workers.new()
+    fail(breaker, MOST)
+    breaker.finish()
+    workers.clock.sleep(1)
+    workers.open()
+
+    look(breaker, may_probe=True)
+    assert breaker.wait() == pytest.approx(FIRST_PROBE_SECONDS)
+
+    workers.shared.close(ACCOUNT_ID)
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.ALL
+
+
 def test_who_cannot_ask_again_is_told_to_wait_at_least_a_second(workers: Workers):
     breaker = workers.open()
     assert breaker.wait() == pytest.approx(FIRST_PROBE_SECONDS)

@@ -285,6 +285,19 @@ def test_where_the_breaker_can_be_read_and_not_written_a_worker_probes_at_its_ow
     assert bridge.counts()["MessagesSent"] == 10
 
 
+@pytest.mark.fault("breaker-unreadable")
+def test_where_the_breaker_cannot_be_written_an_outage_costs_a_worker_what_it_costs_where_it_can(bridge: Bridge):
+    bridge.vendor.default = verdicts.LOST
+    bridge.vendor.reachable = False
+    bridge.dynamodb.down("update_item", DENIED)
+
+    for number in range(20):
+        bridge.dispatch(chunk(10, first=10 * number))
+        bridge.clock.sleep(FIRST_PROBE_SECONDS)
+
+    assert bridge.dynamodb.statuses() == ["unknown"] * BATCH_FAILURES
+
+
 @pytest.mark.fault("single-behind-batch")
 def test_what_came_alone_goes_back_to_its_own_queue(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.UNREACHED] * 2)

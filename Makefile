@@ -21,7 +21,7 @@ ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 run: $(READY) ## the bridge on this machine: endpoint, AWS, Message Central and CleverTap's callback
 	@$(BIN)/python -m local
 
-unit: $(READY) ## what needs no process beside the tests, in seconds
+unit: $(READY) ## what needs no process beside the tests, in a minute or two
 	$(BIN)/python -m pytest $(ON_ALL_CORES) tests/unit tests/properties
 
 integration: $(READY) ## what starts processes and opens sockets on this machine

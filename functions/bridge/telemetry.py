@@ -53,6 +53,7 @@ CAUSE_METRICS: Mapping[Cause, str] = {
     Cause.CREDENTIALS: "CredentialsRefused",
     Cause.CREDITS: "CreditsExhausted",
     Cause.GATEWAY: "GatewayAnswers",
+    Cause.LOG: "LogUnavailable",
     Cause.LOG_REFUSED: "LogRefused",
     Cause.BREAKER: "SendingPaused",
     Cause.PAUSED: "HeldByOperators",

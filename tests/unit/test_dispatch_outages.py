@@ -241,6 +241,7 @@ def test_messages_whose_claim_is_throttled_wait_and_are_counted(bridge: Bridge):
     least, most = DELAYS[Cause.LOG]
     assert all(attempts == 0 and least <= delay <= most for _, attempts, delay in queued(bridge))
     assert bridge.metrics.causes == {Cause.LOG: 3}
+    assert bridge.counts()["LogUnavailable"] == 3, "an alarm watches it"
 
 
 @pytest.mark.fault("retry-unqueued", "answer-lost")

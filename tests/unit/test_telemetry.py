@@ -59,6 +59,24 @@ def test_every_postponement_is_counted_by_its_cause(cause: Cause):
     )
 
 
+SEEN_OTHERWISE = {
+    Cause.UNREACHABLE: "several of them open the breaker: SendingPaused",
+    Cause.BUSY: "the same",
+    Cause.RATE: "sending goes on, slower: LateMessages",
+    Cause.ACCOUNT: "AccountsMisconfigured",
+    Cause.SAME_NUMBER: "as the vendor wants it",
+    Cause.ACCOUNT_RATE: "as people want it",
+    Cause.HOURS: "as people want it",
+    Cause.NO_TIME: "the next worker goes on",
+    Cause.IN_FLIGHT: "the other worker goes on",
+}
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_whatever_makes_messages_wait_for_long_is_watched_by_an_alarm(cause: Cause):
+    assert (cause in CAUSE_METRICS) is not (cause in SEEN_OTHERWISE)
+
+
 def test_every_status_that_a_message_may_end_an_invocation_with_has_a_metric():
     metrics = InvocationMetrics()
 

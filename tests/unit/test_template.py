@@ -219,9 +219,21 @@ def test_saved_queries_ask_logs_that_exist_for_names_that_the_code_gives():
         assert {name for _, name in asked} <= {str(word) for word in (*Failure, *Cause)}
         metrics = re.findall(r"counts\.(\w+)", query["QueryString"])
         assert {*metrics} <= api_calls.words_of(ROOT / "functions")
+    assert {*re.findall(r"`postponed\.([^`]+)`", queries["WhatWaitsAndWhy"]["QueryString"])} == {*Cause}
     every = {checks.target(properties_of(name)["LoggingConfig"]["LogGroup"]) for name in FUNCTIONS}
     for name in ("WhatWentWrong", "WhatBecameOfARequest"):
         assert {checks.target(group) for group in queries[name]["LogGroupNames"]} == every
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_sam_local_invoke_gives_a_function_each_table_and_queue_of_make_run(function):
+    given = json.loads((ROOT / "events/env/local.json").read_text())["Parameters"]
+    variables = properties_of(function)["Environment"]["Variables"]
+    resources = {name: checks.target(value) for name, value in variables.items() if name.endswith(("_TABLE", "_URL"))}
+    resources = {name: resource for name, resource in resources.items() if resource in TEMPLATE["Resources"]}
+    assert {name: given[name].rpartition("/")[2] for name in resources} == {
+        name: f"local-{resource}" for name, resource in resources.items()
+    }
 
 
 def properties_of(function: str) -> dict[str, Any]:

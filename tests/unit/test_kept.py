@@ -253,10 +253,21 @@ def test_a_call_is_not_cut_to_be_kept():
         ([{"a b": 1}], [NO_NAME]),
         ([{"919876500000": {"x": 1}}], ["############.x"]),
         ([{"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}], ["a.b.c.d"]),
+        ([[{"a": [[{"b": 1}]]}]], ["a.b"]),
     ],
 )
 def test_the_names_of_a_shape(documents: list[Any], names: list[str]):
     assert field_names(documents) == names
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["arrays", "objects"])
+def test_a_shape_is_told_however_deep_it_is_nested(wrap: Any):
+    """Since Python 3.12 `json.loads` goes deeper than Python's own calls can."""
+    document: Any = 1
+    for _ in range(5_000):
+        document = wrap(document)
+
+    assert field_names([document, {"b": 1}])[-1] == "b"
 
 
 def test_a_shape_is_short_whatever_comes():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MOST_NAMES = 40
 LONGEST_NAME = 40  # characters
 DEPTH = 4  # how deep names are looked for
+LEVELS = 12  # arrays included: JSON may be nested deeper than Python's calls can go
 SAMPLES = 10  # documents of a call that are looked at, and items of an array
 MOST_PATHS = 200  # of a document that are looked at
 
@@ -34,14 +35,16 @@ def media_type(content_type: str) -> str:
     return found[1].lower() if found else ""
 
 
-def _paths(document: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _paths(document: Any, above: tuple[str, ...], levels: int = LEVELS) -> Iterator[tuple[str, ...]]:
+    if not levels:
+        return
     if isinstance(document, list):
         for item in document[:SAMPLES]:
-            yield from _paths(item, above)
+            yield from _paths(item, above, levels - 1)
     elif isinstance(document, dict):
         for name, value in document.items():
             path = (*above, name)
-            inner = list(islice(_paths(value, path), MOST_PATHS)) if len(path) < DEPTH else []
+            inner = list(islice(_paths(value, path, levels - 1), MOST_PATHS)) if len(path) < DEPTH else []
             yield from inner or [path]
 
 

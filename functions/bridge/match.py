@@ -155,11 +155,12 @@ def _leave_time(deadline: Deadline) -> None:
 def _written(number: str, country_code: str | None, account: Account) -> Iterator[str]:
     """The numbers, E.164, that one as the vendor wrote it may mean, the likeliest first."""
     written = [
-        # The national number with its country, or the international one, or, though its first digits could be some
-        # other country's (6591234567), the national one of the account's country.
+        # The national number with its country, or the one that these digits most likely are. Digits can be two
+        # countries' (6591234567): the national number of the account's country, or the international one.
         f"+{country_code.lstrip('+0')}{number}" if country_code else "",
         number,
         f"+{calling_code(account.country)}{number}",
+        f"+{number}",
     ]
     seen: set[str] = set()
     for text in written:

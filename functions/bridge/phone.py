@@ -20,6 +20,8 @@ from phonenumbers import (
 # read letters as a telephone keypad.
 _WRITTEN = re.compile(r"\s*(?P<prefix>\+|00)?(?P<rest>[0-9()\-./\s]{4,36})", re.ASCII)
 _SEPARATORS = str.maketrans("", "", "()-./ \t\n\r\f\v")
+# A number that a spreadsheet or a JSON number made a decimal. With its zero it would be a stranger's.
+_DECIMAL = re.compile(r"(\s*\+?[0-9]+)\.00?\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def read_number(written: str, country: str) -> Number | None:
     else any other international one. In this order, as many a national number is also one of another country:
     `6499962283` is an Indian mobile, and one in New Zealand.
     """
-    found = _WRITTEN.fullmatch(written)
+    decimal = _DECIMAL.fullmatch(written)
+    found = _WRITTEN.fullmatch(decimal[1] if decimal else written)
     if not found:
         return None
     digits = found["rest"].translate(_SEPARATORS)

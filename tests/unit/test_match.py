@@ -175,6 +175,25 @@ def test_a_number_of_another_country_is_found_by_its_country_code(harness: Recei
     assert harness.dynamodb.statuses() == ["delivered"]
 
 
+def test_a_number_of_another_country_is_found_though_it_looks_like_a_national_one(harness: ReceiptHarness):
+    harness.put(row(0, recipient="+6591234567"))
+
+    take(harness, receipt(mobileNumber="6591234567", countryCode=None))
+
+    assert harness.dynamodb.statuses() == ["delivered"]
+
+
+def test_of_two_countries_numbers_the_message_with_the_id_is_meant(harness: ReceiptHarness):
+    harness.put(row(0, "unknown", recipient="+916591234567"), row(1, recipient="+6591234567"))
+
+    take(harness, receipt(1, mobileNumber="6591234567", countryCode=None))
+
+    assert {one.recipient: one.status for one in harness.dynamodb.rows()} == {
+        "+916591234567": "unknown",
+        "+6591234567": "delivered",
+    }
+
+
 @pytest.mark.parametrize("written", ["-", "no number", "٩٨٧٦٥", "9" * 90, "\ud800", "+", "1"])
 def test_a_number_that_is_invalid_matches_nothing(harness: ReceiptHarness, written: str):
     harness.put(row())

@@ -58,6 +58,26 @@ def test_numbers_of_the_world(written: str, country: str, e164: str, code: str):
 
 
 @pytest.mark.parametrize(
+    ("written", "country", "e164"),
+    [
+        ("628123456789.0", "ID", "+628123456789"),
+        ("+628123456789.0", "IN", "+628123456789"),
+        ("00628123456789.00", "IN", "+628123456789"),
+        ("8123456789.0", "ID", "+628123456789"),
+        ("+919876500001.0", "US", "+919876500001"),
+        (" 919876500001.0 ", "IN", "+919876500001"),
+        ("98765.00.0.1", "IN", None),  # dots that separate: no decimal
+        ("+91.98765.00000", "US", "+919876500000"),
+    ],
+)
+def test_a_decimals_zero_is_no_digit_of_a_number(written: str, country: str, e164: str | None):
+    """A spreadsheet's export, or a JSON number: with the zero it would be a stranger's number."""
+    number = read_number(written, country)
+
+    assert (number and number.e164) == e164
+
+
+@pytest.mark.parametrize(
     "written",
     [
         "",

@@ -118,6 +118,42 @@ def test_of_several_ids_the_one_of_the_send_call_counts():
     assert read({**receipt(), "messageId": "other", "transactionId": "another"}) == [EXPECTED]
 
 
+@pytest.mark.parametrize(
+    ("status", "delivery_status"),
+    [("SENT", "DELIVRD"), ("DELIVERED", "UNDELIV"), ("FAILED", "EXPIRED"), ("UNKNOWN", "FAILED")],
+)
+def test_of_two_statuses_that_contradict_each_other_none_is_chosen(status: str, delivery_status: str):
+    for document in (
+        receipt(status=status, deliveryStatus=delivery_status),
+        receipt(status=delivery_status, dlrStatus=status),
+        receipt(status=status, STATUS=delivery_status),
+    ):
+        assert error(document) == "several statuses"
+
+
+@pytest.mark.parametrize(
+    ("status", "others"), [("DELIVRD", ("delivered", "DELIVRD")), ("SENT", ("ENROUTE",)), ("DELIVRD", ("000",))]
+)
+def test_statuses_that_say_the_same_are_one(status: str, others: tuple[str, ...]):
+    document = receipt(status=status) | dict(zip(("dlrStatus", "deliveryStatus"), others, strict=False))
+
+    assert read(document) == [Receipt("v0", number()[3:], status, "91")]
+
+
+def test_a_form_that_holds_several_receipts_is_not_read_as_one_of_them():
+    form = "&".join(urlencode(receipt(n)) for n in range(2))
+
+    for found in (read_receipts(form.encode(), ""), read_receipts(b"", form)):
+        [one] = found
+        assert isinstance(one, Unrecognised)
+        assert one.error.startswith("missing: verificationId or")
+        assert {*one.document} == {*receipt()}
+
+
+def test_a_form_that_says_the_same_twice_says_it_once():
+    assert read_receipts(b"", urlencode(receipt()) + "&status=DELIVRD&status=") == [EXPECTED]
+
+
 @pytest.mark.parametrize("nothing", [None, "", "  ", False, [], {}])
 def test_an_empty_id_makes_room_for_the_next_name(nothing: Any):
     assert read({**receipt(), "verificationId": nothing, "transactionId": "v0"}) == [EXPECTED]

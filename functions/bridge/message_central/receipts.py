@@ -154,10 +154,23 @@ def documents_of(body: bytes, query: str) -> list[Any]:
         if text.startswith(("{", "[")):
             document = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
             return document if isinstance(document, list) else [document]
-        fields = dict(parse_qsl(text or query, max_num_fields=100, errors="strict"))
+        fields = _form(text or query)
     except (ValueError, RecursionError):
         raise BadRequest("the delivery report is neither JSON nor a form in UTF-8") from None
     return [fields] if fields else []
+
+
+def _form(text: str) -> dict[str, str | list[str]]:
+    """A form's fields. One that has several values has all of them, which no receipt has: the form may hold several.
+
+    Raises:
+        ValueError: it is none.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, max_num_fields=100, errors="strict"):
+        if value not in (known := values.setdefault(name, [])):
+            known.append(value)
+    return {name: known[0] if len(known) == 1 else known for name, known in values.items()}
 
 
 def _read(index: int, document: Any, readers: Sequence[Reader]) -> list[Part]:
@@ -200,8 +213,18 @@ def _read_receipt(index: int, document: Any, *, needed: frozenset[str]) -> Recei
     status = str(fields["status"]).upper()
     if status not in STATUS_WORDS:
         return Unrecognised(index, "unknown status", _shown(status), document)
+    if _contradicts_itself(document):
+        return Unrecognised(index, "several statuses", document=document)
     optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
     return Receipt(str(fields["verification_id"]), fields["number"], status, **optional)
+
+
+def _contradicts_itself(document: Mapping[str, Any]) -> bool:
+    """Whether a receipt has fields whose status words do not mean the same: nobody knows which is meant."""
+    names = {*map(str.lower, FIELDS["status"])}
+    texts = [value for key, value in document.items() if key.lower() in names and isinstance(value, str)]
+    known = [STATUS_WORDS[word] for text in texts if (word := text.strip().upper()) in STATUS_WORDS]
+    return len({delivery and (delivery.status, delivery.failure) for delivery in known}) > 1
 
 
 def _read_reply(index: int, document: Any) -> TextBack | Unrecognised:

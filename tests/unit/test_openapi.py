@@ -19,6 +19,7 @@ from local.template import TEMPLATE, read_stack
 from tests.documents import ROOT
 from tests.fakes.values import API_KEY, RECEIPT_KEY, message_id, number, text
 from tests.fakes.vendor import MAYBE_SENT, NOT_SENT
+from tests.fakes.vendor import answer as vendors_answer
 from tests.unit.receipt_harness import receipt
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def ending(value: Any) -> Callable[[Handlers], Any]:
 # Each with what is described as its answer.
 POSTED: dict[str, tuple[str, Callable[[Handlers], Any] | None, Any]] = {
     "sent": ("200 Sent", None, message()),
+    "sent without an id": ("200 Sent", ending(vendors_answer(200, 200, data=None)), message()),
     "queued": ("200 Queued", ending(NOT_SENT), message()),
     "unknown": ("200 Unknown", ending(MAYBE_SENT), message()),
     "duplicate": ("200 Duplicate", lambda handlers: handlers.raw(message()), message()),

@@ -145,7 +145,9 @@ class Receiver:
         except UnknownAccount:
             raise
         except AccountError as error:
-            note_unusable(error, account_id, invocation, "receipts")
+            # Anybody may name any account: only one that was found before is counted by its name.
+            known = account_id if self._authenticator.knows(account_id) else "-"
+            note_unusable(error, known, invocation, "receipts")
             raise
 
     def _read(self, call: ReceiptCall) -> list[Part]:

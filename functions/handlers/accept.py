@@ -34,13 +34,13 @@ def accept(
         credentials = read_credentials(post.headers)
         account = credentials.account
         answer = response(*acceptor.accept(post, authenticator.authenticate(credentials), invocation))
-    except NotAuthenticated as error:
-        # Anybody may name any account: only what a caller of one of ours does is counted by account.
-        account = account if authenticator.knows(account) else "-"
-        invocation.metrics.add(account, "RequestsUnauthorized")
-        return _logged(_refusal(error), reason=str(error))
     except BridgeError as error:
         answer, reason = _refusal(error), str(error)
+        # Anybody may name any account: only what a caller of one of ours does is counted by account.
+        account = account if authenticator.knows(account) else "-"
+        if isinstance(error, NotAuthenticated):
+            invocation.metrics.add(account, "RequestsUnauthorized")
+            return _logged(answer, reason=reason)
         # CleverTap repeats nothing: a key that the secret lacks is lost messages.
         if isinstance(error, Misconfigured | CannotOpen):
             invocation.metrics.add(account, "AccountMisconfigured")

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, UNREACHED
+from bridge.authentication import GUESSES
+from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED
 from tests.fakes.values import ACCOUNT_ID, API_KEY, CUSTOMER_ID, EMAIL, PASSWORD, message_id, number, secret, text
 from tests.fakes.vendor import MAYBE_SENT, NOT_SENT, answer
-from tests.unit.harness import KEY_HEADERS, Context, Handlers
+from tests.unit.harness import KEY_HEADERS, Context, Handlers, metrics
 
 ONE = {"to": number(1), "text": text(), "messageId": message_id(1)}
 NAME = f"bridge/{ACCOUNT_ID}"
@@ -250,6 +251,18 @@ def test_while_secrets_manager_does_not_answer_it_is_503(handlers: Handlers):
     handlers.secrets.down("get_secret_value", LOST_BEFORE)
 
     assert handlers.post(ONE)[0] == 503
+
+
+@pytest.mark.fault("secret-unreachable")
+def test_names_that_strangers_make_up_are_no_accounts_of_ours_in_the_metrics(
+    handlers: Handlers, capsys: pytest.CaptureFixture[str]
+):
+    handlers.secrets.down("get_secret_value", DENIED)
+
+    for n in range(GUESSES + 5):
+        assert handlers.post(ONE, {"account": f"MADE-UP-{n}", "x-api-key": API_KEY})[0] == 503
+
+    assert {*metrics(capsys.readouterr().out)} == {("-", "AcceptLatency")}
 
 
 @pytest.mark.parametrize("pasted", ["tok\nen", "tok\u2013en"])

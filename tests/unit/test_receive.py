@@ -127,6 +127,15 @@ def test_while_secrets_manager_is_silent_receipts_come_again_without_an_alarm(ha
     assert harness.counts == {}
 
 
+def test_names_that_strangers_make_up_are_no_accounts_of_ours_in_the_metrics(harness: ReceiptHarness, capsys: Any):
+    harness.secrets.down("get_secret_value", DENIED)
+
+    for name in ("MADE-UP-1", "MADE-UP-2"):
+        assert harness.post(receipt(), account=name) == LATER
+
+    assert {*metrics(capsys.readouterr().out)} == {("-", "AccountMisconfigured")}
+
+
 # ── parked ───────────────────────────────────────────────────────────────────
 
 

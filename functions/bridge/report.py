@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bridge.clevertap.callbacks import MAX_ITEMS, POST_SECONDS, Event, Reaction, event_of
+from bridge.clevertap.credentials import ACCOUNT_ID
 from bridge.errors import Misconfigured
 from bridge.log.row import Row
 from bridge.log.transitions import FINAL
@@ -39,7 +40,7 @@ def final_event(change: RowChange, now: float) -> Event | None:
     if not change.new:
         return None
     row = Row.from_item(change.new)
-    if not row.account.strip():
+    if not ACCOUNT_ID.fullmatch(row.account):  # not even SQS would take its report
         raise ValueError("no account")
     ends = row.status in FINAL and not _ended_before(change.old, row)
     return event_of(row, now) if row.report and ends else None

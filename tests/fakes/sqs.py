@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES, MOST_BYTES, LONGEST_DELAY = 10, 262_144, 900
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+_GROUP = re.compile(r"[!-~]{1,128}")
 _ALLOWED = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 
 
@@ -137,6 +138,8 @@ def _validate(url: str, entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         delay = entry.get("DelaySeconds", 0)
         if type(delay) is not int or not 0 <= delay <= LONGEST_DELAY:
+            raise client_error("InvalidParameterValue")
+        if not _GROUP.fullmatch(entry.get("MessageGroupId", "-")):
             raise client_error("InvalidParameterValue")
         if not entry["MessageBody"] or not _ALLOWED.fullmatch(entry["MessageBody"]):
             raise client_error("InvalidMessageContents")

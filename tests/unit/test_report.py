@@ -254,6 +254,7 @@ BY_HAND = {
     "wrong type": {"report": {"S": "true"}},
     "null": {"reason": {"NULL": True}},
     "without account": {"account": None},
+    "no account's id": {"account": "6K9-TST XX7Z"},
     "unknown status": {"status": {"S": "arrived"}},
 }
 
@@ -264,7 +265,7 @@ def test_a_malformed_record_fails_alone(harness: ReceiptHarness, attributes: dic
     assert harness.stream(delivered(0), delivered(1, **attributes), delivered(2)) == []
 
     assert harness.clevertap.metas == {message_id(0): 1, message_id(2): 1}
-    account = ACCOUNT_ID if "account" not in attributes else "none"
+    account = attributes.get("account", ACCOUNT_ID) or "none"
     printed = capsys.readouterr().out
     assert metrics(printed)[account, "ReportsMalformed"] == [1]
     [line] = [json.loads(line) for line in printed.splitlines() if "malformed" in line]

@@ -14,6 +14,7 @@ BridgeError
 │   └── LogRefused         DynamoDB says no, and will say no again: no permission, no key, no table
 ├── AlreadyClaimed         the log holds the message already
 ├── ConditionFailed        another worker changed a campaign's item, or an account's, meanwhile
+├── MalformedRow           a row of the log that nobody can read
 ├── RowGone                a row was to be changed that is gone
 ├── AwsError               a call of AWS brought no answer, or an error
 │   ├── AwsRefused         AWS answered with an error
@@ -122,6 +123,15 @@ class ConditionFailed(BridgeError):
     def __init__(self, item: Mapping[str, Any]) -> None:
         super().__init__("the item is not as it was to be")
         self.item = item
+
+
+class MalformedRow(BridgeError):
+    """A row of the log that a person asks for cannot be read: somebody edited it. Its key holds a number, so that the
+    text has the time when its message was accepted, where the row says it.
+    """
+
+    def __init__(self, accepted_at: str) -> None:
+        super().__init__(f"the row of a message accepted at {accepted_at} cannot be read: fix it in the table")
 
 
 class RowGone(BridgeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.errors import LogUnavailable
+from bridge.errors import LogUnavailable, MalformedRow
 from console.pages import page
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Views:
             return self._views.get(request.parameter("view"), self._otherwise)(request)
         except LogUnavailable as error:
             return page("problem.html", request, title="Not now", problem=f"{error}. {self._in_doubt}")
+        except MalformedRow as error:
+            return page("problem.html", request, title="Not readable", problem=f"{error}. Nothing was done.")
 
 
 def _nothing(request: Request) -> str:

@@ -71,7 +71,9 @@ def session_of(context: typer.Context) -> Session:
 
 
 def campaign_id(written: str) -> str | None:
-    """A campaign as it is written on the command line: `-` are the messages without an id."""
+    """A campaign as it is written on the command line: `-` are the messages without an id. Raises UsageError."""
+    if not written:
+        raise UsageError("The campaign's id is empty: - are the messages without one.")
     return None if written == NO_CAMPAIGN else written
 
 

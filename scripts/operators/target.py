@@ -127,7 +127,7 @@ def _resource(resources: Mapping[str, str], place: str, stack: str) -> str:
 
 def _port(variable: str, default: int) -> int:
     text = os.environ.get(variable) or str(default)
-    if not text.isdecimal():
+    if not (text.isdecimal() and 0 < int(text) < 65536):  # noqa: PLR2004 - the ports there are
         raise UsageError(f"{variable}={text} is not a port.")
     return int(text)
 

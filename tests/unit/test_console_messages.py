@@ -74,6 +74,18 @@ def test_what_the_log_does_not_hold_and_what_belongs_to_another_account_is_not_f
     assert "No such message" in page.show({"view": "message", "number": number(), "message_id": "x"}).text
 
 
+@pytest.mark.parametrize("view", ["messages", "message", "resend", "forget"])
+def test_a_row_that_somebody_edited_is_named_and_the_page_does_not_fail(page, view: str):
+    page.dynamodb.put(row(0, "expired"))
+    page.dynamodb.items[row(0).key]["status"] = {"S": "posted"}
+    pressed = {"view": view, "account": ACCOUNT_ID, "number": number(), "message_id": message_id()}
+
+    shown = page.call(STEER if view in ("resend", "forget") else CONSOLE, event(pressed))
+
+    assert f"the row of a message accepted at {row().accepted_at} cannot be read" in shown.text
+    assert number() not in shown.text
+
+
 def test_nothing_is_ever_scanned(page):
     page.count("42", accepted=1)
     page.dynamodb.put(row())

@@ -91,12 +91,23 @@ def test_a_long_note_is_cut_and_half_a_character_does_no_harm(controls: Controls
     assert (found.changed_by, found.note) == ("a?", "x" * LONGEST_NOTE)
 
 
+def test_who_it_was_is_kept_whole_where_aws_names_a_person_at_length(controls: Controls):
+    role = "AWSReservedSSO_SmsCampaignOperatorsOnCall_0123456789abcdef"
+    person = f"arn:aws:sts::123456789012:assumed-role/{role}/ana.maria.fernandes@example.com"
+
+    controls.change(KEY, State.STOPPED, by=person)
+    controls.note(KEY, "messages sent again: 3", by=person)
+
+    assert controls.read([KEY])[KEY].changed_by == person
+    assert [action.by for action in controls.actions(KEY)] == [person, person]
+
+
 def test_a_pause_with_an_end_is_over_by_itself(controls: Controls, clock: Clock):
     controls.change(ACCOUNT, State.PAUSED, by="daily cap", until=times.iso(START + 60))
 
     assert controls.read([ACCOUNT])[ACCOUNT].state is State.PAUSED
     clock.sleep(60)
-    assert controls.read([ACCOUNT])[ACCOUNT].state is State.RUNNING
+    assert controls.read([ACCOUNT])[ACCOUNT] == RUNNING
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,16 @@ def test_without_make_run_it_says_so(capsys: pytest.CaptureFixture[str], monkeyp
     assert "Nothing listens on port 3999" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "x"])
+def test_what_is_no_port_is_said_to_be_none(
+    port: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_PORT", port)
+
+    assert main(["--local", "campaigns"]) == 2
+    assert capsys.readouterr().err == f"AWS_PORT={port} is not a port.\n"
+
+
 def test_make_run_is_found_by_its_variables(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(target, "_listens", lambda _port: True)
     monkeypatch.setenv("PORT", "3999")
@@ -144,6 +154,13 @@ def test_campaigns_are_listed_with_what_was_decided(operators: Operators, bridge
     assert heads[:4] == ["campaign", "state", "accepted", "sent"]
     assert [row[:4] for row in rows] == [["42", "stopped", "1,200", "1,100"], ["-", "running", "3", "0"]]
     assert [one["id"] for one in operators("campaigns", "--json").document()] == ["42", None]
+
+
+def test_an_accounts_pause_that_is_over_is_not_shown_as_todays(operators: Operators, bridge: Bridge):
+    pause = {"by": "daily cap", "note": "all 5 parts of 2020-01-01 are used up", "until": "2020-01-02T00:00:00.000Z"}
+    bridge.app_now.controls.change((ACCOUNT_ID, WHOLE_ACCOUNT), State.PAUSED, **pause)
+
+    assert operators("campaigns").out == "No campaign yet.\n"
 
 
 def test_no_campaign_is_no_error(operators: Operators):
@@ -199,6 +216,17 @@ def test_a_campaign_or_the_account_is_steered_by_the_person_who_calls(
     assert ended.code == 0
     assert control(bridge, key) == (State(state), WHO, "wrong price")
     assert f"is {state}" in ended.out
+
+
+@pytest.mark.parametrize("words", [("stop", "--yes"), ("pause", "--yes"), ("campaign",), ("audit",)])
+def test_an_empty_campaign_id_such_as_an_unset_variable_is_nobodys(
+    operators: Operators, bridge: Bridge, words: tuple[str, ...]
+):
+    ended = operators(*words, "")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "The campaign's id is empty" in ended.err
+    assert not bridge.dynamodb.tables[CAMPAIGNS]
 
 
 def test_nothing_is_changed_where_nobody_can_be_asked(
@@ -265,7 +293,33 @@ def test_a_number_without_messages_is_an_error(operators: Operators):
     ended = operators("status", "919876500009")
 
     assert (ended.code, ended.out) == (1, "")
-    assert "not in the log" in ended.err
+    assert ended.err.startswith(f"No message to this number is in the log of {ACCOUNT_ID}.")
+    assert operators("status", "919876500009", "--message", "x").err.startswith("The message is not in the log")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", number(1)),
+        ("resend", "42", "--yes"),
+        ("resend", "--number", number(1), "--yes"),
+        ("forget", number(1), "--yes"),
+        ("export", "--day", times.iso(START)[:10]),
+    ],
+)
+def test_a_row_that_somebody_edited_is_named_and_nothing_is_done(
+    operators: Operators, bridge: Bridge, words: tuple[str, ...]
+):
+    expired(bridge, 0, 1, 2)
+    bridge.dynamodb.items[row(1).key]["status"] = {"S": "posted"}
+
+    ended = operators(*words)
+
+    assert ended.code == 1
+    assert f"the row of a message accepted at {row(1).accepted_at} cannot be read" in ended.err
+    assert number(1) not in ended.err
+    assert not bridge.sqs.entries
+    assert len(bridge.dynamodb.items) == 3
 
 
 def expired(bridge: Bridge, *indexes: int) -> None:
@@ -300,9 +354,14 @@ def test_unknown_messages_are_sent_again_only_on_explicit_word(operators: Operat
     assert operators("resend", "--number", number(4), "--unknown", "--yes", "--json").document()["queued"] == 1
 
 
-@pytest.mark.parametrize("words", [[], ["42", "--number", "919876500001"]])
-def test_a_resend_wants_to_know_of_what(operators: Operators, words: list[str]):
+@pytest.mark.parametrize(
+    "words", [[], ["42", "--number", "919876500001"], ["42", "--message", "m-1"], ["--message", "m-1"], [""]]
+)
+def test_a_resend_wants_to_know_of_what(operators: Operators, bridge: Bridge, words: list[str]):
+    expired(bridge, 1, 2)
+
     assert operators("resend", "--yes", *words).code == 2
+    assert not bridge.sqs.entries
 
 
 def test_a_resend_is_refused_while_its_campaign_is_held(operators: Operators, bridge: Bridge):
@@ -352,6 +411,14 @@ def test_a_day_is_exported_as_csv_or_as_lines(operators: Operators, bridge: Brid
     assert len(operators("export", "--day", "2026-11-28").out.splitlines()) == 2
     assert json.loads(operators("export", "--day", "2026-11-28", "--json").out)["recipient"] == number(1)
     assert operators("export", "--day", "today").code == 1
+
+
+@pytest.mark.parametrize("day", ["2026-02-31", "2026-13-01", "0000-01-01"])
+def test_a_day_that_does_not_exist_is_no_day_without_messages(operators: Operators, day: str):
+    ended = operators("export", "--day", day)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert f"{day} is not a day" in ended.err
 
 
 # After a deployment

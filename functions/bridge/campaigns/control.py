@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_ACTIONS = 20
 LONGEST_NOTE = 300  # characters; the account's item is written often, and billed by its size
+LONGEST_NAME = 200  # characters; AWS's name of a caller has up to 175, and ends with the person
 
 
 class State(StrEnum):
@@ -74,10 +75,11 @@ class PastAction:
 
 
 def control_of(item: Item, now: float) -> Control:
-    """The control in an item of `CampaignTable`, at a time in epoch seconds. A pause whose end has come is over."""
+    """The control in an item of `CampaignTable`, at a time in epoch seconds. A pause whose end has come is none."""
     state, changed_at, changed_by, note, until = (item.get(name, {}).get("S") for name in _ATTRIBUTES)
-    over = until is not None and until <= times.iso(now)
-    return Control(State.RUNNING if over or not state else State(state), changed_at, changed_by, note, until)
+    if not state or (until is not None and until <= times.iso(now)):
+        return RUNNING
+    return Control(State(state), changed_at, changed_by, note, until)
 
 
 def strictest(controls: Iterable[Control]) -> Control:
@@ -148,7 +150,7 @@ class Controls:
 
     def _control(self, state: State, by: str, note: str | None, until: str | None) -> Control:
         short = writable(note, LONGEST_NOTE) if note else None
-        return Control(state, times.iso(self._clock()), writable(by), short, until)
+        return Control(state, times.iso(self._clock()), writable(by, LONGEST_NAME), short, until)
 
     def note(self, key: Key, what: str, *, by: str) -> None:
         """Add to the actions what a person did to a campaign's messages, in words without a number or a text.
@@ -156,7 +158,7 @@ class Controls:
         Raises:
             LogUnavailable: the table did not say whether it took it.
         """
-        action = {"what": what, "changedAt": times.iso(self._clock()), "changedBy": writable(by)}
+        action = {"what": what, "changedAt": times.iso(self._clock()), "changedBy": writable(by, LONGEST_NAME)}
         changed = self._table.update(
             key,
             "SET actions = list_append(if_not_exists(actions, :none), :actions)",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bridge.errors import MalformedRow
 from bridge.log.conditions import unchanged
+from bridge.log.row import Row
 from bridge.log.table import LogTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bridge.dynamodb import DynamoDB
-    from bridge.log.row import Row
 
 
 class Reader:
@@ -25,30 +26,35 @@ class Reader:
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
+            MalformedRow: somebody edited one of them.
         """
-        rows = self._table.query(
+        items = self._table.look_up(
+            ConsistentRead=True,
             KeyConditionExpression="recipient = :recipient AND begins_with(messageId, :account)",
             ExpressionAttributeValues={":recipient": {"S": recipient}, ":account": {"S": f"{account}/"}},
         )
-        return sorted(rows, key=lambda row: row.accepted_at, reverse=True)
+        return sorted(map(_row, items), key=lambda row: row.accepted_at, reverse=True)
 
     def row_of(self, recipient: str, account: str, message_id: str) -> Row | None:
         """One message; None: the log does not hold it.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
+            MalformedRow: somebody edited one of them.
         """
-        rows = self._table.query(
+        items = self._table.look_up(
+            ConsistentRead=True,
             KeyConditionExpression="recipient = :recipient AND messageId = :message",
             ExpressionAttributeValues={":recipient": {"S": recipient}, ":message": {"S": f"{account}/{message_id}"}},
         )
-        return next(iter(rows), None)
+        return next(map(_row, items), None)
 
     def rows_of_campaign(self, account: str, campaign_id: str | None) -> Iterator[Row]:
         """All messages of a campaign, or those without one. It reads the whole table, and that costs its size.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
+            MalformedRow: somebody edited one of them.
         """
         values = {":account": {"S": account}}
         if campaign_id is None:
@@ -56,18 +62,21 @@ class Reader:
         else:
             campaign = "campaignId = :campaign"
             values[":campaign"] = {"S": campaign_id}
-        return self._table.scan(FilterExpression=f"account = :account AND {campaign}", ExpressionAttributeValues=values)
+        condition = f"account = :account AND {campaign}"
+        return map(_row, self._table.scan(FilterExpression=condition, ExpressionAttributeValues=values))
 
     def rows_of_day(self, account: str, day: str) -> Iterator[Row]:
         """All messages that were accepted on a day in UTC (`2026-11-28`). It reads the whole table.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
+            MalformedRow: somebody edited one of them.
         """
-        return self._table.scan(
+        items = self._table.scan(
             FilterExpression="account = :account AND begins_with(acceptedAt, :day)",
             ExpressionAttributeValues={":account": {"S": account}, ":day": {"S": day}},
         )
+        return map(_row, items)
 
     def delete_row(self, row: Row) -> bool:
         """Delete a row, unless it has changed since it was read: False.
@@ -84,3 +93,10 @@ class Reader:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
         return self._table.strip_if(row, unchanged(row), expires_at)
+
+
+def _row(item: Mapping[str, Any]) -> Row:
+    try:
+        return Row.from_item(item)
+    except (KeyError, TypeError, ValueError):
+        raise MalformedRow(item.get("acceptedAt", {}).get("S", "an unknown time")) from None

@@ -95,8 +95,8 @@ class LogTable:
                 return
             parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def scan(self, **parameters: Any) -> Iterator[Row]:
-        """Rows of the whole table, read by several at once, in no order.
+    def scan(self, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """Items of the whole table, read by several at once, in no order.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
@@ -118,7 +118,7 @@ class LogTable:
                         raise _failure(error, perhaps_written=False) from None
                     if "LastEvaluatedKey" in answer:
                         reading.add(pool.submit(read, segment, answer["LastEvaluatedKey"]))
-                    yield from map(Row.from_item, answer["Items"])
+                    yield from answer["Items"]
 
     def delete_if(self, row: Row, condition: Condition) -> bool:
         """Delete a row; False: the condition does not hold. Not tried again.

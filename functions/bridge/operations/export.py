@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import Refused
@@ -35,7 +36,7 @@ class Exporter:
             Refused: it is written otherwise.
             LogUnavailable, LogRefused: the log did not answer.
         """
-        if not _DAY.fullmatch(day):
+        if not _is_day(day):
             raise Refused(f"{day} is not a day like 2026-11-28")
         return self._reader.rows_of_day(account, day)
 
@@ -56,6 +57,14 @@ def write_lines(rows: Iterable[Row], to: TextIO) -> int:
     for count, row in enumerate(rows, 1):  # noqa: B007 - counted
         to.write(json.dumps(row.to_document(), ensure_ascii=False) + "\n")
     return count
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return bool(_DAY.fullmatch(text))
 
 
 def _cell(value: Any) -> Any:

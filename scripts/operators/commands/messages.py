@@ -55,6 +55,8 @@ def resend(
     session = session_of(context)
     if (campaign is None) == (number is None):
         raise UsageError("Say what to send again: a CAMPAIGN, or --number NUMBER.")
+    if message is not None and number is None:
+        raise UsageError("A message is found by its number, too: --number NUMBER --message ID.")
     if campaign is not None:
         rows: Any = session.bridge.messages.of_campaign(campaign_id(campaign), session.account)
     else:
@@ -112,8 +114,8 @@ def _rows_to(session: Session, number: str, message: str | None) -> list[Row]:
         one = session.bridge.messages.one(number, session.account, message)
         rows = [one] if one else []
     if not rows:
-        what = "The message" if message else "No message to this number"
-        raise CommandError(f"{what} is not in the log of {session.account}. Is the country's code in the number?")
+        what = "The message is not" if message else "No message to this number is"
+        raise CommandError(f"{what} in the log of {session.account}. Is the country's code in the number?")
     return rows
 
 

@@ -40,9 +40,9 @@ def _change(
     context: typer.Context, campaign: str | None, state: State, note: str | None, question: str, *, yes: bool
 ) -> None:
     session = session_of(context)
+    key = session.key(campaign)
     what = f"campaign {campaign} of {session.account}" if campaign else f"the whole account {session.account}"
     session.output.confirm(question.format(what), yes=yes)
-    key = session.key(campaign)
     control = session.bridge.controls.change(key, state, by=session.by, note=note)
     write_down(session, steered(key, control))
     document = {"account": session.account, "campaign": campaign, **asdict(control)}

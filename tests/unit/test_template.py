@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.message import Cause, Failure
+from bridge.message_central.verdicts import VERDICTS
 from tests.bench import cost
 from tests.unit import api_calls
 from tests.unit import template_checks as checks
@@ -38,6 +39,9 @@ OF_LAMBDA = {
 # What Lambda keeps with a version, that SAM makes a new one of when it changes; and what it keeps with none.
 NOTICED_BY_SAM = {"Code", "Environment", "MemorySize", "SnapStart"}
 OF_NO_VERSION = {"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"}
+# Why a message is rejected; the other failures are of what was accepted, and did not end so.
+NOT_REJECTING = {Failure.EXPIRED, Failure.STOPPED, Failure.UNDELIVERED, Failure.DROPPED, Failure.NETWORK}
+REJECTING = {str(failure) for failure in Failure if failure not in NOT_REJECTING}
 # Each table, and the modules that call it.
 TABLES = {
     "SmsLogTable": ["log/table.py"],
@@ -173,8 +177,20 @@ def test_every_metric_that_an_alarm_or_the_dashboard_shows_is_emitted_by_the_cod
 
 def test_the_dashboard_asks_the_logs_for_failures_by_the_names_that_the_code_gives_them():
     asked = set(re.findall(r"`failures\.([^`]+)`", json.dumps(checks.dashboard(TEMPLATE))))
-    assert asked
-    assert asked <= {str(failure) for failure in Failure}
+    assert asked == REJECTING
+
+
+def test_the_dashboard_and_the_saved_query_ask_for_every_code_of_message_central():
+    codes = {str(code) for _, code in VERDICTS if code and code not in (429, 503)}  # these are HTTP's
+    saved = checks.of_type(TEMPLATE, "AWS::Logs::QueryDefinition")["DoesMessageCentralWork"]["QueryString"]
+    shown = {*re.findall(r"`verdicts\.(\d+)`", json.dumps(checks.dashboard(TEMPLATE)))}
+    assert shown == codes
+    assert {*re.findall(r"`verdicts\.(\d+)`", saved)} == codes
+
+
+def test_the_saved_query_asks_for_all_that_messages_are_rejected_for():
+    queries = checks.of_type(TEMPLATE, "AWS::Logs::QueryDefinition")
+    assert {*re.findall(r"`failures\.([^`]+)`", queries["WhyRejected"]["QueryString"])} == REJECTING
 
 
 def test_the_services_that_are_called_are_those_whose_permissions_are_looked_at():

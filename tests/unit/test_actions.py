@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from bridge import times
 from bridge.campaigns.keys import WHOLE_ACCOUNT
+from tests.fakes.faults import DENIED
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, START, message_id, number, text
 from tests.fakes.widget import STEER, event
@@ -135,6 +136,34 @@ def test_what_cannot_be_logged_is_done_all_the_same_and_said(page: Page, capsys:
     assert ended.code == 0
     assert "AccessDeniedException" in ended.err
     assert page.app_now.controls.actions((ACCOUNT_ID, "42"))[0].what == "stopped"
+
+
+@pytest.mark.parametrize(("press", "_words", "key", "what", "metric"), ACTIONS[3:])
+def test_what_cannot_be_undone_leaves_its_line_and_metric_though_its_item_cannot_be_written(
+    page: Page, capsys: pytest.CaptureFixture[str], press: Any, _words: Any, key: str, what: str, metric: str
+):
+    page.dynamodb.fail("update_item", DENIED)
+
+    press(page)
+
+    lines = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    (line,) = [one for one in lines if one["message"] == "steered"]
+    assert said(line) == {"message": "steered", "account": ACCOUNT_ID, "campaign": key, "action": what}
+    assert page.metrics.counts[ACCOUNT_ID] == {metric: 1}
+    assert "not among its campaign's actions" in "".join(one["message"] for one in lines)
+
+
+@pytest.mark.parametrize(("_press", "words", "_key", "what", "_metric"), ACTIONS[3:])
+def test_the_same_from_the_command_line(
+    page: Page, capsys: pytest.CaptureFixture[str], _press: Any, words: Any, _key: str, what: str, _metric: str
+):
+    operators = Operators(page, capsys)
+    page.dynamodb.fail("update_item", DENIED)
+
+    assert operators(*words, "--yes").code == 0
+
+    ((line, _),) = operators.logs.events.values()
+    assert (line["action"], line["by"]) == (what, WHO)
 
 
 def test_nothing_is_logged_where_there_are_no_logs(page: Page, capsys: pytest.CaptureFixture[str]):

@@ -155,9 +155,14 @@ class Controls:
     def note(self, key: Key, what: str, *, by: str) -> None:
         """Add to the actions what a person did to a campaign's messages, in words without a number or a text.
 
-        Raises:
-            LogUnavailable: the table did not say whether it took it.
+        It is done by now: where the table does not take this, its line and its metric have to do.
         """
+        try:
+            self._note(key, what, by)
+        except LogUnavailable as error:
+            logger.warning("done, and perhaps not among its campaign's actions", account=key[0], reason=str(error))
+
+    def _note(self, key: Key, what: str, by: str) -> None:
         action = {"what": what, "changedAt": times.iso(self._clock()), "changedBy": writable(by, LONGEST_NAME)}
         changed = self._table.update(
             key,

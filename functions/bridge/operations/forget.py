@@ -64,7 +64,7 @@ class Forgetter:
         does no harm.
 
         Raises:
-            LogUnavailable, LogRefused: a table did not answer; do it again.
+            LogUnavailable, LogRefused: the log did not answer; do it again.
         """
         forgotten = self._forget(rows)
         if done := forgotten.deleted + forgotten.emptied:

@@ -121,7 +121,7 @@ class Resender:
 
         Raises:
             Refused: as `check`; nothing is queued.
-            LogUnavailable: the campaign's actions cannot be read, or written: something may be queued. Run it again.
+            LogUnavailable: the controls cannot be read; nothing is queued.
         """
         self.check(rows)
         request, queued = f"resend-{uuid.uuid4().hex[:12]}", list[Message]()

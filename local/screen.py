@@ -149,10 +149,10 @@ def coloured(text: str) -> Text:
     return shown
 
 
-def line(row: dict[str, Any], now: datetime) -> str:
+def line(row: dict[str, Any], now: datetime) -> Text:
     """A row of the log as one line: time, masked number, status, and what else is known."""
     status = row.get("status", "?")
     colour = COLOURS.get(status, "white")
     code = f"code {row['code']}" if row.get("code") else ""
     more = " ".join(part for part in (row.get("verificationId", ""), code, row.get("reason", "")) if part)
-    return f"{now:%H:%M:%S}  {masked(row['recipient'])}  [{colour}]{status:12}[/]{more}"
+    return Text.assemble(f"{now:%H:%M:%S}  {masked(row['recipient'])}  ", (f"{status:12}", colour), more)

@@ -203,7 +203,7 @@ class App:
         """Recounts campaigns from the log."""
         from bridge.operations.audit import Auditor
 
-        return Auditor(self._settings.log_table, self._dynamodb, self._campaign_table)
+        return Auditor(self._settings.log_table, self._dynamodb, self._campaign_table, self._clock)
 
     @cached_property
     def controls(self) -> Controls:

@@ -44,7 +44,7 @@ def test_at_rest_the_counters_are_the_rows(written: list[Any], data: st.DataObje
             _deliver(fakes, shard, batch, fault)
         _deliver(fakes, shard, records, None)  # at the latest now all were given once
 
-    auditor = Auditor(LOG, fakes.dynamodb, campaign_table(fakes.dynamodb))  # type: ignore[arg-type] # the fake
+    auditor = Auditor(LOG, fakes.dynamodb, campaign_table(fakes.dynamodb), fakes.clock)  # type: ignore[arg-type] # the fake
     assert auditor.audit(ACCOUNT_ID).differences == []
 
 

@@ -13,7 +13,7 @@ from tests.fakes.campaigns import campaign_table
 from tests.fakes.dynamodb import CAMPAIGNS, LOG, FakeDynamoDB
 from tests.fakes.faults import DENIED
 from tests.fakes.log import row
-from tests.fakes.values import ACCOUNT_ID
+from tests.fakes.values import ACCOUNT_ID, START
 
 if TYPE_CHECKING:
     from bridge.log.row import Row
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def auditor(dynamodb: FakeDynamoDB) -> Auditor:
-    return Auditor(LOG, dynamodb, campaign_table(dynamodb))  # type: ignore[arg-type] # the fake
+    return Auditor(LOG, dynamodb, campaign_table(dynamodb), lambda: START)  # type: ignore[arg-type] # the fake
 
 
 def lay(dynamodb: FakeDynamoDB, *rows: Row) -> None:
@@ -62,6 +62,15 @@ def test_one_campaign_can_be_asked_for(auditor: Auditor, dynamodb: FakeDynamoDB)
 
     assert {one.campaign_id for one in auditor.audit(ACCOUNT_ID, None, "43").differences} == {None, "43"}
     assert auditor.audit(ACCOUNT_ID, "44") == Audit(0, 0, [])
+
+
+def test_rows_whose_time_is_over_are_no_difference_where_their_campaigns_item_went_first(
+    auditor: Auditor, dynamodb: FakeDynamoDB
+):
+    lay(dynamodb, row(0, "sent", campaign_id="42", expires_at=int(START) - 1), row(1, "sent"))
+    count(dynamodb, None, n_sent=1, parts_sent=1)
+
+    assert auditor.audit(ACCOUNT_ID) == Audit(1, 0, [])
 
 
 def test_other_accounts_and_what_is_no_campaign_are_left_out(auditor: Auditor, dynamodb: FakeDynamoDB):

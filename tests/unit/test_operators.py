@@ -218,6 +218,25 @@ def test_a_campaign_or_the_account_is_steered_by_the_person_who_calls(
     assert f"is {state}" in ended.out
 
 
+def test_who_steers_a_campaign_of_which_nothing_is_known_is_asked_whether_its_id_is_right(
+    operators: Operators, bridge: Bridge
+):
+    count(bridge, "42", accepted=3)
+
+    mistyped = operators("stop", "24", "--yes")
+
+    assert mistyped.code == 0, "it may be that its messages are still to come"
+    assert mistyped.err == f"Nothing was counted of campaign 24 of {ACCOUNT_ID} yet: is that its id?\n"
+    assert operators("stop", "42", "--yes").err == ""
+
+
+def test_a_campaign_is_stopped_though_nobody_can_say_whether_it_is_known(operators: Operators, bridge: Bridge):
+    bridge.dynamodb.fail("batch_get_item", DENIED)
+
+    assert operators("stop", "42", "--yes").code == 0
+    assert control(bridge, "42")[0] is State.STOPPED
+
+
 @pytest.mark.parametrize("words", [("stop", "--yes"), ("pause", "--yes"), ("campaign",), ("audit",)])
 def test_an_empty_campaign_id_such_as_an_unset_variable_is_nobodys(
     operators: Operators, bridge: Bridge, words: tuple[str, ...]
@@ -505,7 +524,7 @@ def test_the_form_is_printed_and_keys_only_when_asked_for(deployed: tuple[Operat
 
 
 def test_an_audit_says_what_differs(operators: Operators, bridge: Bridge):
-    bridge.dynamodb.put(row(1, "sent", campaign_id="42"))
+    bridge.dynamodb.put(row(1, "sent", campaign_id="42", expires_at=int(time.time()) + 3_600))
     count(bridge, "42", n_sent=1, parts_sent=1)
     assert operators("audit").out == "1 rows counted. Nothing differs.\n"
 

@@ -1,12 +1,13 @@
 """Recounts campaigns from the rows of the log, and tells where their counters say something else.
 
-It reads the whole log: for the command line, with the rights of whoever asks. While messages are on their way the
-counters are some seconds behind; at rest there is no difference, but for rows that expired or were forgotten, which
-stay counted.
+Rows whose time is over count no more, deleted by DynamoDB or not: their campaign's item may be gone first. It reads the
+whole log: for the command line, with the rights of whoever asks. While messages are on their way the counters are some
+seconds behind; at rest there is no difference, but for rows that expired or were forgotten, which stay counted.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from bridge.campaigns.standing import MALFORMED, standing_of
 from bridge.errors import AwsError, LogUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bridge.campaigns.table import CampaignTable, Item
     from bridge.dynamodb import DynamoDB
@@ -52,11 +53,14 @@ class Audit:
 class Auditor:
     """Recounts."""
 
-    def __init__(self, log_table: str, client: DynamoDB, campaigns: CampaignTable) -> None:
-        """`client` must be allowed to scan the log."""
+    def __init__(
+        self, log_table: str, client: DynamoDB, campaigns: CampaignTable, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`client` must be allowed to scan the log. `clock` gives epoch seconds."""
         self._log_table = log_table
         self._client = client
         self._campaigns = campaigns
+        self._clock = clock
 
     def audit(self, account: str, *campaign_ids: str | None) -> Audit:
         """Recount an account's campaigns, or only some of them.
@@ -87,10 +91,10 @@ class Auditor:
     def _rows(self, account: str) -> Iterator[Item]:
         scan: dict[str, Any] = {
             "TableName": self._log_table,
-            "FilterExpression": "account = :account",
+            "FilterExpression": "account = :account AND (attribute_not_exists(expiresAt) OR expiresAt > :now)",
             "ProjectionExpression": READ,
             "ExpressionAttributeNames": NAMES,
-            "ExpressionAttributeValues": {":account": {"S": account}},
+            "ExpressionAttributeValues": {":account": {"S": account}, ":now": {"N": str(int(self._clock()))}},
             "ConsistentRead": True,
         }
         while True:

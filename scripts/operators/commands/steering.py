@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bridge.campaigns.control import State
+from bridge.errors import LogUnavailable
 from bridge.operations.actions import steered
 from scripts.operators.journal import write_down
-from scripts.operators.session import session_of
+from scripts.operators.session import campaign_id, session_of
+
+if TYPE_CHECKING:
+    from scripts.operators.session import Session
 
 Campaign = Annotated[
     str | None, typer.Argument(help="its id; - for messages without one; left out: the account as a whole")
@@ -36,12 +40,22 @@ def stop(context: typer.Context, campaign: Campaign = None, *, note: Note = None
     _change(context, campaign, State.STOPPED, note, "Stop {}: what is not sent yet is cancelled.", yes=yes)
 
 
+def _is_unknown(session: Session, campaign: str) -> bool:
+    """Whether nothing is known of it, by which a mistyped id shows. Where nobody can say, no."""
+    try:
+        return session.bridge.campaigns.get(session.account, campaign_id(campaign)) is None
+    except LogUnavailable:
+        return False
+
+
 def _change(
     context: typer.Context, campaign: str | None, state: State, note: str | None, question: str, *, yes: bool
 ) -> None:
     session = session_of(context)
     key = session.key(campaign)
     what = f"campaign {campaign} of {session.account}" if campaign else f"the whole account {session.account}"
+    if campaign is not None and _is_unknown(session, campaign):
+        session.output.remark(f"Nothing was counted of {what} yet: is that its id?")
     session.output.confirm(question.format(what), yes=yes)
     control = session.bridge.controls.change(key, state, by=session.by, note=note)
     write_down(session, steered(key, control))

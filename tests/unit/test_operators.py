@@ -6,6 +6,8 @@ import io
 import json
 import time
 from dataclasses import replace
+from http.client import BadStatusLine, IncompleteRead
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -511,6 +513,21 @@ def test_a_deployment_that_does_not_work_fails_and_says_where(deployed: tuple[Op
     assert "placeholder in password" in failed[0]
     assert failed[1].startswith("FAILED  two messages: 503")
     assert [*handlers.secrets.secrets] == [f"bridge/{ACCOUNT_ID}"]
+
+
+@pytest.mark.parametrize("broken", [ConnectionResetError("reset"), IncompleteRead(b""), BadStatusLine("?")])
+def test_an_endpoint_that_breaks_off_is_a_failed_check(
+    operators: Operators, monkeypatch: pytest.MonkeyPatch, broken: Exception
+):
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise broken
+
+    monkeypatch.setattr(smoke.urllib.request, "urlopen", fail)
+    session: Any = SimpleNamespace(target=operators.target)
+
+    status, body = smoke._post(session, {}, {})
+
+    assert (status, body.startswith("no answer: ")) == (0, True)
 
 
 def test_the_form_is_printed_and_keys_only_when_asked_for(deployed: tuple[Operators, Handlers, Secrets]):

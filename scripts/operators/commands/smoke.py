@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - Typer reads annotations when it runs
@@ -133,5 +134,5 @@ def _post(session: Session, document: object, headers: dict[str, str]) -> tuple[
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         return 0, f"no answer: {error}"

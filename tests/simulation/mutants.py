@@ -179,7 +179,6 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         no_claim,
         claim_of_anybody,
         breaker_ignored,
-        breaker_clock_stands,
         breaker_does_not_wait,
         lost_is_retried,
         bad_gateway_is_retried,

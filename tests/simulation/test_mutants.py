@@ -7,6 +7,7 @@ import pytest
 from tests.simulation.ledger import Violation
 from tests.simulation.mutants import (
     MUTANTS,
+    breaker_clock_stands,
     days_have_no_end,
     rates_are_not_kept,
     sent_again_on_any_condition,
@@ -24,6 +25,12 @@ FEW = 30
 def test_a_bridge_with_a_part_taken_out_fails_within_a_few_seeds(mutant: str):
     with MUTANTS[mutant]():
         assert any(not run_seed(seed).green for seed in range(1, FEW))
+
+
+def test_a_bridge_whose_breakers_clock_stands_fails_within_a_few_short_runs():
+    # Short ones: in a long run its messages come and go for hours, which takes minutes here, too.
+    with breaker_clock_stands():
+        assert any(not run_seed(seed, messages=300, hours=1).green for seed in range(1, FEW))
 
 
 @pytest.mark.parametrize(

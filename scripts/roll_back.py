@@ -69,7 +69,10 @@ def keep(client: CloudFormationClient, stack: str, root: Path = ROOT) -> None:
 
 def _command(sam: str, settings: dict[str, Any], kept: Path) -> list[str]:
     parameters = json.loads((kept / "parameters.json").read_text())
-    given = [f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()]
+    if "Deployment" in parameters:  # a gradual one would not begin while the alarm is on that this is made for
+        parameters["Deployment"] = "AllAtOnce"
+    # In quotes: SAM overlooks an empty value without them, and CloudFormation would keep the one that is taken back.
+    given = [f'ParameterKey={name},ParameterValue="{value}"' for name, value in parameters.items()]
     place = [f"--{name}={settings[name]}" for name in ("region", "profile") if name in settings]
     return [
         *(sam, "deploy", "--template-file", str(kept / "template.yaml"), "--config-file", str(kept / "samconfig.toml")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import json
 import re
 import tomllib
 from collections import defaultdict
@@ -85,6 +86,35 @@ def test_a_deployment_has_no_keys_is_tried_and_is_taken_back_when_that_fails():
         "make",
     ]
     assert job["steps"][-1]["if"] == "failure() && steps.deploy.outcome == 'success'"
+
+
+def test_a_role_and_a_job_last_as_long_as_the_slowest_way_to_deploy():
+    limits = read(".github/workflows/deploy_one.yml")["jobs"]["deploy"]
+    (credentials,) = [step["with"] for step in limits["steps"] if "configure-aws-credentials" in step.get("uses", "")]
+    (role,) = map(int, re.findall(r"--max-session-duration (\d+)", (ROOT / "docs/deploy.md").read_text()))
+    watched = max(job["with"]["minutes"] for job in read(".github/workflows/deploy.yml")["jobs"].values())
+    ways = documents.template()["Parameters"]["Deployment"]["AllowedValues"]
+    needed = max(minutes_to_shift(way) for way in ways) + 20 + watched  # built, tried and, if need be, taken back
+    assert needed <= limits["timeout-minutes"] <= credentials["role-duration-seconds"] / 60 <= role / 60
+
+
+def minutes_to_shift(way: str) -> int:
+    """What CodeDeploy takes: a canary waits once, a linear one after each tenth."""
+    times = 10 if way.startswith("Linear10Percent") else 1
+    return times * sum(map(int, re.findall(r"(?:Percent|Every)(\d+)Minute", way)))
+
+
+def test_aws_trusts_an_environment_of_a_copy_by_the_name_that_github_gives_it():
+    # https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/
+    blocks = re.findall(r"```json\n(.+?)```", (ROOT / "docs/deploy.md").read_text(), re.DOTALL)
+    (trust,) = [json.loads(block) for block in blocks if "AssumeRoleWithWebIdentity" in block]
+    (statement,) = trust["Statement"]
+    assert statement["Condition"]["StringEquals"] == {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": (
+            "repo:<owner>@<owner id>/<repository>@<repository id>:environment:production"
+        ),
+    }
 
 
 # Names

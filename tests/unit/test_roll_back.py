@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ from scripts import roll_back
 if TYPE_CHECKING:
     from pathlib import Path
 
+# How SAM reads parameters (samcli/cli/types.py, CfnParameterOverridesType).
+SAMS_PARAMETER = (
+    r"""ParameterKey=([A-Za-z0-9"']+),ParameterValue=("(?:\\.|[^"\\]+)*"|'(?:\\.|[^'\\]+)*'|(?:\\.|[^ "\\]+)+)"""
+)
 TEMPLATE = "Resources:\n  AcceptFunction: {Type: AWS::Serverless::Function, Properties: {CodeUri: s3://bucket/abc}}\n"
 
 
@@ -67,9 +72,34 @@ def test_a_roll_back_deploys_the_template_and_the_parameters_that_were_kept(proj
     assert command[command.index("--stack-name") + 1] == "sms"
     assert "--region=ap-south-1" in command
     assert command[command.index("--parameter-overrides") + 1 :] == [
-        "ParameterKey=AccountId,ParameterValue=6K9",
-        "ParameterKey=RetentionDays,ParameterValue=30",
+        'ParameterKey=AccountId,ParameterValue="6K9"',
+        'ParameterKey=RetentionDays,ParameterValue="30"',
     ]
+
+
+def test_what_was_empty_before_is_made_empty_again(project):
+    # SAM takes a value without quotes for the start of another parameter, and this one would keep what is taken back.
+    roll_back.keep(CloudFormation({"SubnetIds": "", "SecurityGroupIds": ""}), "sms", project)
+    sam = Sam()
+    rolled_back(project, sam)
+    (command,) = sam.commands
+    given = " ".join(command[command.index("--parameter-overrides") + 1 :])
+    assert re.findall(SAMS_PARAMETER, given) == [("SubnetIds", '""'), ("SecurityGroupIds", '""')]
+
+
+def test_a_roll_back_is_not_held_up_by_the_alarm_that_it_is_made_for(project):
+    # CodeDeploy does not begin to shift traffic while an alarm of the function is on.
+    roll_back.keep(CloudFormation({"Deployment": "Canary10Percent5Minutes"}), "sms", project)
+    sam = Sam()
+    rolled_back(project, sam)
+    assert sam.commands[0][-1] == 'ParameterKey=Deployment,ParameterValue="AllAtOnce"'
+
+
+def test_a_version_that_knows_no_deployment_is_given_none(project):
+    roll_back.keep(CloudFormation({"AccountId": "6K9"}), "sms", project)
+    sam = Sam()
+    rolled_back(project, sam)
+    assert "Deployment" not in " ".join(sam.commands[0])
 
 
 def test_a_template_that_came_back_as_an_object_is_kept_as_one(project):

@@ -412,6 +412,13 @@ ELSE = [
     pytest.param(
         without("NetworkPolicy", "Properties", "PolicyDocument", "Statement", 1, "Condition"), id="nobody-may-enter"
     ),
+    pytest.param(
+        changed(
+            {"ArnLike": {"lambda:SourceFunctionArn": {"Fn::Sub": "arn:aws:lambda:*:*:function:${AWS::StackName}-*"}}},
+            *("NetworkPolicy", "Properties", "PolicyDocument", "Statement", 1, "Condition"),
+        ),
+        id="a-function-whose-name-was-cut-short-may",
+    ),
     pytest.param(without("StreamDeadLettersAlarm"), id="dead-letters-nobody-is-told-of"),
     pytest.param(without("ReceiptsNotFound"), id="metric-nobody-counts"),
     pytest.param(

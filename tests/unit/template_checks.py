@@ -640,8 +640,11 @@ def check_written_gradual_deployment(template: Template) -> Iterator[str]:
 
 
 def check_dashboard(template: Template) -> Iterator[str]:
-    """The dashboard shows all alarms, and asks the logs for nobody's number."""
+    """The dashboard shows all alarms, asks the logs for nobody's number, and is one for each region of an account."""
     body = dashboard(template)
+    name = of_type(template, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardName"]
+    if name != {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}:
+        yield "a stack of this name in another region could not make its dashboard"
     text = json.dumps(body)
     alarms = {key for key in of_type(template, "AWS::CloudWatch::Alarm") if f"${{{key}.Arn}}" in text}
     yield from (f"the dashboard lacks {key}" for key in of_type(template, "AWS::CloudWatch::Alarm").keys() - alarms)

@@ -419,6 +419,9 @@ ELSE = [
         ),
         id="a-function-whose-name-was-cut-short-may",
     ),
+    pytest.param(
+        changed({"Ref": "AWS::StackName"}, "Dashboard", "Properties", "DashboardName"), id="one-region-for-an-account"
+    ),
     pytest.param(without("StreamDeadLettersAlarm"), id="dead-letters-nobody-is-told-of"),
     pytest.param(without("ReceiptsNotFound"), id="metric-nobody-counts"),
     pytest.param(

@@ -73,6 +73,12 @@ def test_each_stack_that_is_deployed_is_a_section_of_samconfig():
     assert not any(name != other and name.startswith(f"{other}-") for name in names for other in names)
 
 
+def test_what_samconfig_proposes_does_not_protect_tables_that_a_first_deployment_may_have_to_take_back():
+    proposed = re.findall(r"^# parameter_overrides = (.+)$", (ROOT / "samconfig.toml").read_text(), re.MULTILINE)
+    assert len(proposed) == 2
+    assert [one for one in proposed if "DeletionProtection=true" in one] == []
+
+
 def test_a_deployment_has_no_keys_is_tried_and_is_taken_back_when_that_fails():
     job = read(".github/workflows/deploy_one.yml")["jobs"]["deploy"]
     assert job["permissions"]["id-token"] == "write"

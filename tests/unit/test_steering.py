@@ -168,7 +168,7 @@ def test_what_could_not_be_cancelled_is_cancelled_later(bridge: Bridge, fault: F
     bridge.dynamodb.fail("put_item", *silence(fault))
 
     bridge.dispatch(of_campaign(1))
-    assert bridge.counts() == {"MessagesPostponed": 1}
+    assert bridge.counts() == {"MessagesPostponed": 1, "LogUnavailable": 1}
     bridge.dispatch(decode(taken_out(bridge.sqs)[0]))
 
     assert bridge.dynamodb.statuses() == ["cancelled"]

@@ -71,6 +71,18 @@ def test_one_that_has_a_number_is_matched_by_it_all_the_same(indexed: ReceiptHar
     assert (indexed.status(0), indexed.status(1)) == ("delivered", "delivered")
 
 
+@pytest.mark.fault("receipt-without-number")
+def test_one_whose_number_is_masked_is_kept_and_then_found_by_its_id(harness: ReceiptHarness, indexed: ReceiptHarness):
+    masked = receipt(mobileNumber="98XXXXX000")
+    assert harness.post(masked)[1] == {"status": "ok", "processed": 0, "kept": 1}
+    indexed.put(row())
+    indexed.parked.entries = harness.parked.entries
+
+    assert indexed.redrive() == []
+
+    assert indexed.status() == "delivered"
+
+
 def test_one_of_another_account_touches_nothing(indexed: ReceiptHarness):
     indexed.put(row())
 

@@ -28,6 +28,9 @@ MAX_VALUE = 100  # characters of a value; an id is noted in the log with as many
 # An error code that may stand beside a failure; zeros mean none.
 _ERROR_CODE = re.compile(r"(?!0+$)[A-Za-z0-9_-]{1,8}", re.ASCII)
 
+# What may be a number: digits, and what people separate them with. A masked one is none.
+_NUMBER = re.compile(r"[+()\-./\s]*[0-9][0-9()\-./\s]*", re.ASCII)
+
 MOST_DIGITS = 3  # in a status word that is shown
 
 # What is needed of a receipt, and the names under which it may come, compared without case.
@@ -210,13 +213,16 @@ def _read_receipt(index: int, document: Any, *, needed: frozenset[str]) -> Recei
     missing = [" or ".join(FIELDS[name]) for name, value in fields.items() if name in needed and not value]
     if missing:
         return Unrecognised(index, f"missing: {'; '.join(missing)}", document=document)
+    number = fields["number"] if _NUMBER.fullmatch(fields["number"] or "") else None
+    if "number" in needed and number is None:
+        return Unrecognised(index, f"no digits: {' or '.join(FIELDS['number'])}", document=document)
     status = str(fields["status"]).upper()
     if status not in STATUS_WORDS:
         return Unrecognised(index, "unknown status", _shown(status), document)
     if _contradicts_itself(document):
         return Unrecognised(index, "several statuses", document=document)
     optional = {name: _first(given, names) for name, names in OPTIONAL.items()}
-    return Receipt(str(fields["verification_id"]), fields["number"], status, **optional)
+    return Receipt(str(fields["verification_id"]), number, status, **optional)
 
 
 def _contradicts_itself(document: Mapping[str, Any]) -> bool:

@@ -100,6 +100,29 @@ def test_many_records_keep_their_order_and_places():
     assert [rejection.index for rejection in parsed.rejections] == [7]
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"variables": [{"name": "a"}, {"name": "b"}]},
+        {"variables": [{}, {}], "media": [{"url": "x"}]},
+        {"variables": [{"value": [ONE]}, {"value": [ONE]}]},
+    ],
+)
+def test_an_array_that_holds_no_messages_beside_a_message_makes_no_copies_of_it(beside: dict[str, Any]):
+    """As `$$TemplateVariables` may come."""
+    assert only(parse({"to": number(1), "text": text(), **beside})).text == text()
+
+
+def test_an_array_that_holds_no_messages_beside_a_batch_is_ignored():
+    parsed = parse({"variables": [{"name": "a"}], "messages": [{"to": number(1)}, {"to": number(2)}], "text": text()})
+
+    assert [message.recipient for message in parsed.messages.values()] == [number(1), number(2)]
+
+
+def test_two_arrays_of_messages_are_refused():
+    assert "2 arrays" in refused({"a": [ONE], "b": [ONE]})
+
+
 def test_more_than_a_thousand_records_are_refused():
     assert "1001" in refused([ONE] * 1_001)
     assert "1001" in refused({"m": [ONE] * 1_001})

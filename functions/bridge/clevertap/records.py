@@ -115,6 +115,9 @@ def _records(document: Any) -> list[Record | None]:
     if "ciphertext" in document:
         raise CannotOpen
     arrays = [key for key, value in document.items() if _holds_records(value)]
+    named = [key for key in arrays if _holds_messages(document[key])]
+    if named or {"to", "text"} <= document.keys():
+        arrays = named  # the others are fields of something else, like a template's variables
     if len(arrays) > 1:
         raise BadRequest(f"{len(arrays)} arrays of records in one request; one is taken")
     if arrays:
@@ -127,6 +130,10 @@ def _records(document: Any) -> list[Record | None]:
 
 def _holds_records(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _holds_messages(items: list[Any]) -> bool:
+    return any("to" in item or "text" in item for item in items if isinstance(item, dict))
 
 
 def _all_given(items: list[Any], defaults: Record) -> list[Record | None]:

@@ -147,15 +147,15 @@ class Sender:
         return self._claim(message, name, end, deadline) or SendResult(Ending.ENDED, message, outcome=outcome)
 
     def _with_room(self, message: Message) -> Message:
-        """The message with room for the name of one more claim. Where it names as many as it may, the one that stands,
-        if one of them does, is taken back: then none needs its name. The last one's stays: it may be written even now.
+        """The message with room for the name of one more claim. Where it names as many as it may, the last takes the
+        place of the one that stands, if one of them does. Its name stays: it may be written even now, too.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say. Another claim would push out a name that may be needed.
         """
-        if len(message.unsent_claims) < MOST_UNSENT_CLAIMS or message.sent_in_doubt:
+        if len(message.unsent_claims) < MOST_UNSENT_CLAIMS:
             return message
-        self.log.reopen(message)
+        self.log.gather(message)
         return replace(message, unsent_claims=message.unsent_claims[-1:])
 
     def _claim(self, message: Message, name: str, claim: Callable[[], None], deadline: Deadline) -> SendResult | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.message import Cause, Message, Status
+from bridge.message import Cause, Message, Resend, Status
 from bridge.message_central import verdicts
 from bridge.send import (
     CLOCK_SKEW_SECONDS,
@@ -233,7 +233,45 @@ def test_however_many_claims_had_no_answer_the_one_that_stands_is_claimed_over(
     assert send(bridge, given).ending is Ending.ATTEMPTED
 
 
-def test_of_a_message_sent_again_in_doubt_the_first_two_and_the_last_three_unsent_claims_are_carried():
+@pytest.mark.fault("answer-lost")
+@pytest.mark.parametrize("standing", range(9))
+def test_however_many_claims_had_no_answer_the_one_that_stands_is_claimed_over_though_it_was_called_unknown(
+    bridge: Bridge, standing: int
+):
+    given = message(1)
+    for number in range(9):
+        bridge.dynamodb.fail("put_item", *silence(LOST_AFTER if number == standing else LOST_BEFORE))
+        given = send(bridge, given).message
+        bridge.dynamodb.heal()
+        bridge.clock.sleep(OVER)
+        if number == standing:  # by a copy that knows of none of them
+            assert send(bridge).ending is Ending.ABANDONED
+
+    assert 0 < len(given.unsent_claims) <= MOST_UNSENT_CLAIMS
+    assert send(bridge, given).ending is Ending.ATTEMPTED
+    assert bridge.vendor.sent[KEY] == 1
+
+
+@pytest.mark.fault("answer-lost")
+@pytest.mark.parametrize("standing", range(9))
+def test_however_many_claims_had_no_answer_a_message_in_doubt_is_sent_again(bridge: Bridge, standing: int):
+    bridge.vendor.script.append(verdicts.LOST)
+    record(bridge, send(bridge))
+    [row] = bridge.dynamodb.rows()
+    given = message(1, resend=Resend("anna", "2026-11-28T00:00:00.000Z", row.status, row.claimed_by, row.final_at))
+
+    for number in range(9):
+        bridge.dynamodb.fail("put_item", *silence(LOST_AFTER if number == standing else LOST_BEFORE))
+        given = send(bridge, given).message
+        bridge.dynamodb.heal()
+        bridge.clock.sleep(OVER)
+
+    assert 0 < len(given.unsent_claims) <= MOST_UNSENT_CLAIMS
+    assert send(bridge, given).ending is Ending.ATTEMPTED
+    assert bridge.vendor.sent[KEY] == 1
+
+
+def test_where_too_many_unsent_claims_are_named_the_first_two_and_the_last_three_are_carried():
     given = message(1)
     for number in range(10):
         given = with_unsent_claim(given, f"w/{number}")

@@ -68,6 +68,12 @@ def recordable(row: Row) -> Condition:
     return condition
 
 
+def one_stands(unsent_claims: Sequence[str]) -> Condition:
+    """Where one of these claims stands, under which surely nothing was sent, whatever it was called since."""
+    names = {f"unsent{n}": name for n, name in enumerate(unsent_claims)}
+    return _over(Write.UNSENT_CLAIM, Status.SENDING, *names).given(**names)
+
+
 def reopenable(unsent_claims: Sequence[str], status: Status) -> Condition:
     """Where a row may be given this status while one of these claims stands, under which surely nothing was sent."""
     names = {f"unsent{n}": name for n, name in enumerate(unsent_claims)}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bridge import times
 from bridge.clevertap.codes import CODES
 from bridge.errors import AlreadyClaimed, AwsError, LogUnavailable
-from bridge.log.conditions import abandoned, claimable, recordable, reopenable, unchanged
+from bridge.log.conditions import abandoned, claimable, one_stands, recordable, reopenable, unchanged
 from bridge.log.row import ATTRIBUTES, Claim, Row
 from bridge.log.rows import Rows
 from bridge.log.table import BATCH, LogTable
@@ -154,6 +154,16 @@ class Log:
         row = self.new_claim(message, "", report=True).row
         status = Status.UNKNOWN if message.sent_in_doubt else Status.RETRYING
         self._table.update_if(row, reopenable(message.unsent_claims, status), {"#status": status.value})
+
+    def gather(self, message: Message) -> None:
+        """Have the last of a message's unsent claims stand in the place of that one of them which does, if one does:
+        from then on its name is all that the message has to know.
+
+        Raises:
+            LogUnavailable, LogRefused: DynamoDB did not say.
+        """
+        row = self.new_claim(message, "", report=True).row
+        self._table.update_if(row, one_stands(message.unsent_claims), {"claimedBy": message.unsent_claims[-1]})
 
     def mark_unknown(self, row: Row, deadline: Deadline) -> bool:
         """Call a message `unknown` whose worker died between its claim and its outcome. `row` as `AlreadyClaimed` has

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge import answers
 from bridge.accept_log import note_unrecorded
+from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
 from bridge.chunk import Chunk, Lane
 from bridge.clevertap.encryption import is_encrypted
@@ -118,6 +119,8 @@ class Acceptor:
         answer = self._answer_waiting(result, queued, invocation) if waits else answers.about(result)
         if answer.body["status"] in ("sent", "queued", "unknown"):
             invocation.metrics.add(account.id, "MessagesAccepted")
+        if invocation.deadline.allows(CALL_SECONDS):  # what there was no time for before the message was queued
+            self._engine.breaker(account.id).publish()
         return answer
 
     def _try(self, message: Message, account: Account, leftovers: Leftovers, invocation: Invocation) -> SendResult:

@@ -125,9 +125,9 @@ class Batch:
             deal.close()  # else the threads would go on sending for a worker that has failed
         for line in lines:
             if line.guard:
-                line.guard.breaker.finish()
+                line.guard.breaker.finish(may_call=self._may_call(waiting=True))
                 if line.guard.allowance:
-                    may_call = self._invocation.deadline.allows(2 * CALL_SECONDS)
+                    may_call = self._may_call(waiting=True)
                     line.guard.allowance.finish(self._invocation.metrics, may_call=may_call)
 
     @staticmethod
@@ -287,8 +287,12 @@ class Batch:
         self._unfinished.pop(job, None)
         self._measure(job, result)
         self._finisher.finish(job.leftovers, result)
-        if job.attempt:
+        if job.attempt and self._may_call(waiting=bool(job.leftovers.messages)):
             self._engine.breaker(job.attempt.account.id).publish()
+
+    def _may_call(self, *, waiting: bool) -> bool:
+        """Whether there is time to tell the other workers something, and to queue what is `waiting` afterwards."""
+        return self._invocation.deadline.allows((1 + waiting) * CALL_SECONDS)
 
     def _measure(self, job: Job, result: SendResult) -> None:
         """How long it took until the vendor had a message; not where a person has had it wait."""

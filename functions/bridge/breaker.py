@@ -93,7 +93,7 @@ class Breaker:
         if item is None:
             self._say_alone("its item cannot be read")
             return self._state, _alone
-        shared = breaker_of(item)
+        shared, self._unpublished = breaker_of(item), None
         self._untold = self._untold and shared is None
         if self._untold:
             return self._state, self._tell
@@ -156,9 +156,9 @@ class Breaker:
             if self.mode is Mode.SOME or len(self._failing) >= self._most_failures:
                 self._open(in_doubt=in_doubt)
 
-    def finish(self) -> None:
+    def finish(self, *, may_call: bool = True) -> None:
         """The invocation ends. A few that were all taken close the breaker, though more might have been tried; where no
-        message could show anything, the next worker may try at once.
+        message could show anything, the next worker may try at once. The others are told if there is time for a call.
         """
         with self._lock:
             if self.mode is Mode.SOME and self._out == 0 and self._state:
@@ -168,7 +168,10 @@ class Breaker:
                     self._unpublished = partial(self._shared.write, self._account, now_due)
                 elif half_open:
                     self._close()
-        self.publish()
+        if may_call:
+            self.publish()
+        elif self._unpublished:
+            self._untold = True  # unless the caller finds the time
 
     def publish(self) -> None:
         """Tell the other workers what has changed."""

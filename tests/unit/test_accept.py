@@ -18,6 +18,7 @@ from bridge.chunk import decode
 from bridge.errors import NothingAccepted
 from bridge.message import Outcome, Status
 from bridge.message_central import verdicts
+from tests.fakes.campaigns import breaker_in
 from tests.fakes.faults import (
     APPLIED,
     DENIED,
@@ -30,6 +31,7 @@ from tests.fakes.faults import (
     silence,
 )
 from tests.fakes.values import message, message_id, number
+from tests.unit.harness import ACCEPT_SECONDS
 from tests.unit.posts import post_one, record, status, work
 
 if TYPE_CHECKING:
@@ -283,6 +285,52 @@ def test_messages_that_come_while_the_log_is_left_alone_do_not_prolong_that(brid
         last = post_one(bridge, index)
 
     assert last["status"] == "sent"
+
+
+def takes_its_time(bridge: Bridge, *silent: str) -> None:
+    """A vendor that lets each message wait as long as it may; of the second one on, DynamoDB hangs in these calls."""
+
+    def hang(point: str) -> None:
+        if point in [f"before {operation}" for operation in silent]:
+            bridge.clock.sleep(CALL_SECONDS)
+
+    def wait() -> None:
+        bridge.clock.sleep(9.9)
+        if len(bridge.vendor.tried) == SINGLE_FAILURES - 1:
+            bridge.dynamodb.around = hang
+            for operation in silent:
+                bridge.dynamodb.down(operation, LOST_BEFORE)
+
+    bridge.vendor.meanwhile = wait
+
+
+@pytest.mark.fault("table-hangs")
+def test_clevertap_has_its_answer_in_time_though_neither_outcome_nor_breaker_can_be_written(bridge: Bridge):
+    bridge.vendor.default = verdicts.LOST
+    takes_its_time(bridge, "put_item", "update_item")
+    post_one(bridge, 1)
+    begun = bridge.clock()
+
+    assert post_one(bridge, 2)["status"] == "unknown"
+    assert bridge.clock() - begun <= ACCEPT_SECONDS
+
+
+@pytest.mark.fault("breaker-unreadable")
+def test_a_breaker_that_cannot_be_written_does_not_take_the_time_to_queue_the_message(bridge: Bridge):
+    bridge.vendor.default = verdicts.UNREACHED
+    takes_its_time(bridge, "update_item")
+    post_one(bridge, 1)
+
+    assert post_one(bridge, 2)["status"] == "queued"
+
+
+def test_a_breaker_that_opens_late_is_told_to_the_others_once_the_message_is_queued(bridge: Bridge):
+    bridge.vendor.default = verdicts.UNREACHED
+    takes_its_time(bridge)
+    for index in range(SINGLE_FAILURES):
+        assert post_one(bridge, index)["status"] == "queued"
+
+    assert breaker_in(bridge.dynamodb)
 
 
 @contextmanager

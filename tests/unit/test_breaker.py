@@ -462,6 +462,20 @@ def test_what_a_worker_could_not_tell_the_others_it_goes_by_itself(workers: Work
     assert breaker.mode is Mode.ALL
 
 
+def test_what_there_was_no_time_to_tell_a_worker_goes_by_itself_and_tells_with_its_next_probe(workers: Workers):
+    breaker = workers.new()
+    fail(breaker, MOST)
+    breaker.finish(may_call=False)
+    assert workers.state is None
+
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.NONE
+    workers.clock.sleep(FIRST_PROBE_SECONDS)
+    look(breaker, may_probe=True)
+    assert breaker.mode is Mode.PROBE
+    assert workers.new().mode is Mode.NONE, "the others know it now"
+
+
 @pytest.mark.fault("breaker-unreadable")
 def test_who_may_not_probe_goes_by_what_it_could_not_tell_until_a_probe_would_be_due(workers: Workers):
     workers.dynamodb.fail("update_item", UNREACHED)

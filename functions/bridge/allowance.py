@@ -160,8 +160,11 @@ class Allowance:
         if self._reached:
             self._tell(self._reached, metrics)
         counted = [grant for grant in self._grants if grant.day]
-        if may_call and self._account.parts_per_day and self._of_day > 0 and counted:
-            self._give_back_day(counted[-1])
+        unsent = self._of_day - sum(
+            grant.parts for grant in self._grants if not grant.day
+        )  # at least, of those counted
+        if may_call and self._account.parts_per_day and unsent > 0 and counted:
+            self._give_back_day(counted[-1], unsent)
 
     def _has_slot(self, now: float) -> bool:
         return self._parts > 0 and now < self._void_at
@@ -199,9 +202,9 @@ class Allowance:
             self._say_alone(error)
             return Slot.at(max(now, self._next_at), parts, self._rate)
 
-    def _give_back_day(self, grant: Grant) -> None:
+    def _give_back_day(self, grant: Grant, parts: int) -> None:
         try:
-            self._limits.caps.give_back(grant, self._of_day)
+            self._limits.caps.give_back(grant, parts)
         except LogUnavailable as error:
             logger.warning(
                 "unsent parts not given back: the daily cap counts them as sent",

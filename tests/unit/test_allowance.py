@@ -252,6 +252,19 @@ def test_a_worker_whose_table_is_silent_sends_and_counts_nothing_of_the_day(brid
     assert bridge.dynamodb.statuses() == ["sent"] * 10
 
 
+@pytest.mark.fault("limits-unreachable")
+def test_parts_that_were_not_counted_are_not_given_back(bridge: Bridge):
+    one = allowance(bridge, parts_per_day=1_000)
+    reserve(one, *[1] * 100)
+    begun(one, bridge.clock, 100)
+    bridge.dynamodb.fail("update_item", UNREACHED)
+    begun(one, bridge.clock, 10)
+
+    one.finish(InvocationMetrics(), may_call=True)
+
+    assert day_of(bridge) == 100, "of the 110 that began; with the 40 given back that nobody counted it would be 60"
+
+
 def test_parts_that_cannot_be_given_back_count_as_sent_and_it_is_said(
     bridge: Bridge, capsys: pytest.CaptureFixture[str]
 ):

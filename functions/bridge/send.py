@@ -18,7 +18,7 @@ one wins. docs/reliability.md plays this through with rows and times.
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -187,7 +187,7 @@ class Sender:
 
 def claim_id(worker: str) -> str:
     """The name of a new claim of a worker."""
-    return f"{worker}/{uuid.uuid4().hex[:12]}"
+    return f"{worker}/{secrets.token_hex(6)}"
 
 
 def with_unsent_claim(message: Message, name: str) -> Message:

@@ -133,6 +133,7 @@ class _TimedConnection(HTTPConnection):
 
     response_class = _TimedResponse
     used_at = 0.0
+    _pieces: list[bytes]
 
     @property
     def is_connected(self) -> bool:
@@ -156,7 +157,18 @@ class _TimedConnection(HTTPConnection):
                 return channel
         raise failure
 
+    def request(self, *arguments: Any, **options: Any) -> None:
+        """Write a request, head and body at once: each write is a system call more, in which every other thread may
+        take the interpreter away.
+        """
+        self._pieces = []
+        super().request(*arguments, **options)
+        self._write(b"".join(self._pieces))
+
     def send(self, data: Any) -> None:
+        self._pieces.append(data)
+
+    def _write(self, data: bytes) -> None:
         if self.sock is None:
             self.connect()
         exchange = current.exchange

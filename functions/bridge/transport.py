@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from urllib3 import Timeout
+from urllib3 import Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from bridge.errors import MaybeSent, NotSent
-from bridge.timed_connections import CONNECT_SECONDS, PIECE, READ_SECONDS, Exchange, current, pool
+from bridge.timed_connections import PIECE, READ_SECONDS, Exchange, current, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 MAX_BODY = 1_000_000  # bytes; the answers of our neighbours need a thousandth of it
 
-_TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+# What urllib3 sets on the socket, twice a request: what the exchange mostly allows, which then need not be set again.
+_TIMEOUT = Timeout(connect=READ_SECONDS, read=READ_SECONDS)
+_NO_RETRIES = Retry(total=False, redirect=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class HttpTransport:
             self._path + path,
             body=body,
             headers=headers,
-            retries=False,
+            retries=_NO_RETRIES,
             redirect=False,
             preload_content=False,
             timeout=_TIMEOUT,

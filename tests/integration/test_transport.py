@@ -235,6 +235,22 @@ def test_what_became_too_late_while_it_connected_is_not_written(serving, monkeyp
     assert post(transport) == Response(200, b"{}")
 
 
+def test_head_and_body_are_written_at_once(serving, monkeypatch: pytest.MonkeyPatch):
+    written: list[bytes] = []
+    send = HTTPConnection.send
+
+    def noted(self: HTTPConnection, data: bytes) -> None:
+        written.append(data)
+        send(self, data)
+
+    monkeypatch.setattr(HTTPConnection, "send", noted)
+    assert post(transport_to(serving(answering(OK)).port), body="message=x") == Response(200, b"{}")
+
+    [request] = written
+    assert request.startswith(b"POST /base/send ")
+    assert request.endswith(b"\r\n\r\nmessage=x")
+
+
 def test_without_time_nothing_is_begun(serving):
     server = serving(answering(OK))
 

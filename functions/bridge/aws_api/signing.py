@@ -37,7 +37,7 @@ class Signer:
         self._scope = (region, service, "aws4_request")
         self._content_type = content_type
         self._clock = clock
-        self._kept: tuple[str, str, bytes] = ("", "", b"")  # day, secret, key
+        self._kept: tuple[str, str, hmac.HMAC | None] = ("", "", None)  # day, secret, what signs with their key
 
     def headers(self, credentials: AwsCredentials, target: str, body: bytes) -> dict[str, str]:
         """The headers of a call of the operation `target`, signed with credentials that do not change meanwhile."""
@@ -51,16 +51,20 @@ class Signer:
         canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = "/".join((moment[:8], *self._scope))
         to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._key(moment[:8], credentials.secret_key), to_sign.encode(), "sha256").hex()
+        signature = self._begun(moment[:8], credentials.secret_key)
+        signature.update(to_sign.encode())
         credential = f"Credential={credentials.access_key}/{scope}"
-        headers["Authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
+        signed = f"SignedHeaders={names}, Signature={signature.hexdigest()}"
+        headers["Authorization"] = f"AWS4-HMAC-SHA256 {credential}, {signed}"
         return headers
 
-    def _key(self, day: str, secret: str) -> bytes:
-        kept_day, kept_secret, key = self._kept
-        if (kept_day, kept_secret) != (day, secret):
+    def _begun(self, day: str, secret: str) -> hmac.HMAC:
+        """A signature with a day's key, of nothing yet."""
+        kept_day, kept_secret, begun = self._kept
+        if begun is None or (kept_day, kept_secret) != (day, secret):
             key = f"AWS4{secret}".encode()
             for part in (day, *self._scope):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._kept = (day, secret, key)  # replaced as a whole: other threads read it
-        return key
+            begun = hmac.new(key, digestmod="sha256")
+            self._kept = (day, secret, begun)  # replaced as a whole: other threads read it
+        return begun.copy()

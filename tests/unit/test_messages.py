@@ -76,6 +76,11 @@ HISTORIES: list[tuple[dict[str, Any], list[str]]] = [
         {"status": "retrying", "attempts": 3, "reason": "vendor busy"},
         ["accepted", "a worker began to send it, attempt 3", "retrying: vendor busy"],
     ),
+    (
+        {"status": "cancelled", "final_at": at(2), "code": "915", "reason": "stopped"},
+        ["accepted", "cancelled 915: stopped; CleverTap is told"],
+    ),
+    ({"status": "expired", "attempts": 2, "final_at": at(2), "report": False}, ["accepted", "expired"]),
     ({"status": "unknown"}, ["accepted", "a worker began to send it", "unknown"]),
     ({"status": "sending"}, ["accepted", "a worker began to send it"]),
     (

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.log.transitions import FINAL
+from bridge.log.transitions import FINAL, TRANSITIONS, Write
 from bridge.message import Status
 from bridge.phone import read_number
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _DIGITS = re.compile(r"[0-9()\-./\s]+", re.ASCII)
 
 _NO_COUNTRY = "001"  # what is read here is international
+_ENDED_BY_CLAIM = TRANSITIONS[Write.CLAIM][None] & FINAL  # nobody began to send them
 _SHOWN = 8  # digits of a masked number that stand
 
 
@@ -85,7 +86,7 @@ def history(row: Row) -> list[HistoryEntry]:
 
 def _entries(row: Row) -> Iterator[HistoryEntry]:
     yield HistoryEntry(row.accepted_at, f"sent again by {row.resent_by}" if row.resent_at else "accepted")
-    if row.claimed_at:
+    if row.claimed_at and row.status not in _ENDED_BY_CLAIM:
         attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
         yield HistoryEntry(row.claimed_at, f"a worker began to send it{attempt}")
     if row.sent_at:

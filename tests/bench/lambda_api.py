@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TIMEOUT_SECONDS = 120
+POLL_SECONDS = 0.02  # how soon the server notices its end; by default half a second, as long as a function lives
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def peak_mb(process: int | str) -> float:
 def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], environment: dict[str, str]) -> Life:
     """Start a function, feed it events, end it."""
     api = _Api([json.dumps(event).encode() for event in events])
-    threading.Thread(target=api.serve_forever, daemon=True).start()
+    threading.Thread(target=api.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
     variables = {
         "PATH": os.environ["PATH"],
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_address[1]}",

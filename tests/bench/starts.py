@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tests.bench import world
 from tests.bench.lambda_api import live
 from tests.bench.stub import Stub
-from tests.bench.table import Line, figures, undisturbed_ratio
+from tests.bench.table import Line, figures, ratio_in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,13 +59,13 @@ def cold(built: Artifacts) -> Iterator[Line]:
     for function in world.FUNCTIONS:
         ours, figure = spent[function], _milliseconds(lives[function])
         figures[f"cold {function}"] = statistics.median(ours)
-        bare = undisturbed_ratio(ours, spent["bare_boto"])
+        bare = ratio_in_turn(ours, spent["bare_boto"])
         yield Line(part, function, figure, "bare handler with boto3 and a client", bare, "≤ 1.20", bare <= MOST_OF_BARE)
-    plain = undisturbed_ratio(spent[WITHOUT_BYTECODE], spent[f"{WITHOUT_BYTECODE}, without"])
+    plain = ratio_in_turn(spent[WITHOUT_BYTECODE], spent[f"{WITHOUT_BYTECODE}, without"])
     figure = _milliseconds(lives[WITHOUT_BYTECODE])
     yield Line(part, WITHOUT_BYTECODE, figure, "the same without bytecode", plain)
     for handler, what in (("bare_boto", "bare handler with boto3"), ("bare_nothing", "bare handler with nothing")):
-        ratio = undisturbed_ratio(spent[handler], spent["bare_nothing"])
+        ratio = ratio_in_turn(spent[handler], spent["bare_nothing"])
         yield Line(part, what, _milliseconds(lives[handler]), "bare handler with nothing", ratio)
 
 

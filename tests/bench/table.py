@@ -29,13 +29,19 @@ class Line:
     met: bool | None = None
 
 
-def undisturbed_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The ratio of the means of the least quarters: what else the machine does can only add."""
-    return _least_quarter(ours) / _least_quarter(theirs)
+def ratio_in_turn(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the ratios, round by round, of those who took turns; where one has fewer rounds, of these.
+
+    What else the machine does mostly lasts for longer than a round, and hits both of a pair. On one with a load of 9,
+    18 runs of 16 rounds gave dispatch's ratio to the bare loop within 9 % of their mean in this way, and within 13 % as
+    the ratio of medians or of the least quarters, which may be of different minutes.
+    """
+    return statistics.median(one / other for one, other in zip(ours, theirs, strict=False))
 
 
-def _least_quarter(values: Sequence[float]) -> float:
-    return statistics.mean(sorted(values)[: max(1, len(values) // 4)])
+def ratio_of_medians(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The ratio of those who did not take turns."""
+    return statistics.median(ours) / statistics.median(theirs)
 
 
 def cpu_ms(rounds: Sequence[Round]) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import parts, world
 from tests.bench.document import BEGIN, END, with_figures
-from tests.bench.table import Line, text
+from tests.bench.table import Line, ratio_in_turn, text
 from tests.unit import api_calls
 
 HANDLERS = Path(__file__).parents[2] / "functions/handlers"
@@ -35,6 +35,13 @@ def test_the_table_is_three_columns_wide_and_says_what_each_figure_is_compared_w
         "| **Growth** | | |",
         "| dispatch | 1 ms | before: **1.10** (≤ 1.03, MISSED) |",
     ]
+
+
+def test_a_ratio_is_of_rounds_in_turn_so_that_a_slower_minute_of_the_machine_changes_nothing():
+    ours, theirs = [1.0, 1.0, 3.0, 3.0, 9.0], [2.0, 2.0, 6.0, 6.0, 2.0]
+
+    assert ratio_in_turn(ours, theirs) == 0.5
+    assert ratio_in_turn(ours[:3], theirs) == 0.5
 
 
 def test_the_document_has_the_place_that_the_bench_writes_into_and_nothing_else_changes():

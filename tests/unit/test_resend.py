@@ -14,7 +14,7 @@ from bridge.chunk import Lane, decode
 from bridge.errors import NothingAccepted, Refused
 from bridge.message import Status
 from bridge.message_central import verdicts
-from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, UNREACHED
+from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, UNREACHED, silence
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, START, message, text
 from tests.unit.harness import VALIDITY, Bridge, taken_out
@@ -263,6 +263,26 @@ def test_a_message_in_doubt_that_was_claimed_in_vain_is_unknown_again_when_it_is
     work(bridge)
 
     assert (claimed, statuses(bridge)) == ({"0": "sending"}, {"0": "unknown"})
+
+
+@pytest.mark.fault("retry-unqueued", "answer-lost")
+@pytest.mark.parametrize("status", ["expired", "unknown"])
+def test_a_resend_that_was_claimed_in_vain_and_could_not_be_given_back_is_sent_when_it_comes_again(
+    bridge: Bridge, status: str
+):
+    lay(bridge, ended(0, status))
+    resend(bridge, unknown=True)
+    [body] = taken_out(bridge.sqs)
+    bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
+    bridge.sqs.down("send_message_batch", UNREACHED)
+    assert bridge.dispatch(decode(body)) == [False]
+    bridge.sqs.heal()
+
+    work(bridge, body)
+    work(bridge, body)
+
+    assert statuses(bridge) == {"0": "sent"}
+    assert {*bridge.vendor.sent.values()} == {1}
 
 
 def test_a_resend_of_a_message_in_doubt_whose_worker_dies_is_unknown_again(bridge: Bridge):

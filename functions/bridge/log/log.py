@@ -146,14 +146,16 @@ class Log:
 
     def reopen(self, message: Message) -> None:
         """Let anybody claim a message again one of whose unsent claims stands: it goes on without naming them. One that
-        was sent again in doubt is `unknown` again.
+        was sent again in doubt is `unknown` again, under the claim over which the person wanted it to be sent.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
         row = self.new_claim(message, "", report=True).row
         status = Status.UNKNOWN if message.sent_in_doubt else Status.RETRYING
-        self._table.update_if(row, reopenable(message.unsent_claims, status), {"#status": status.value})
+        seen = message.resend.claimed_by if message.resend and message.sent_in_doubt else None
+        changes = {"#status": status.value} | ({"claimedBy": seen} if seen else {})
+        self._table.update_if(row, reopenable(message.unsent_claims, status), changes)
 
     def gather(self, message: Message) -> None:
         """Have the last of a message's unsent claims stand in the place of that one of them which does, if one does:

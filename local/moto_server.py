@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import logging
 import threading
 from collections import defaultdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models.table import Table
+from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     Query = Callable[..., Any]
+
+LARGEST_LIMIT = 1_000
+"""Records that GetRecords gives at most."""
 
 
 def narrowed(query: Query) -> Query:
@@ -42,6 +48,15 @@ def narrowed(query: Query) -> Query:
         return query(partition, hash_key, *arguments, **options)
 
     return query_partition
+
+
+def get_records(handler: DynamoDBStreamsHandler) -> str:
+    """GetRecords, made quick: moto looks up each value of each record in the service's description, though records are
+    held as they are answered (1.8 s for 1,000 of the log).
+    """
+    asked = json.loads(handler.body)
+    answer = handler.backend.get_records(asked["ShardIterator"], asked.get("Limit", LARGEST_LIMIT))
+    return json.dumps(answer, default=datetime.timestamp)
 
 
 class OneAtATime:
@@ -76,6 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     Table.query = narrowed(Table.query)  # type: ignore[method-assign]
+    DynamoDBStreamsHandler.get_records = get_records  # type: ignore[method-assign,assignment]
     application: Any = DomainDispatcherApplication(create_backend_app)
     server = make_server(
         options.host, options.port, OneAtATime(application), threaded=True, request_handler=QuietHandler

@@ -160,9 +160,8 @@ class Allowance:
         if self._reached:
             self._tell(self._reached, metrics)
         counted = [grant for grant in self._grants if grant.day]
-        unsent = self._of_day - sum(
-            grant.parts for grant in self._grants if not grant.day
-        )  # at least, of those counted
+        uncounted = sum(grant.parts for grant in self._grants if not grant.day)
+        unsent = self._of_day - uncounted  # at least so many of those that were counted
         if may_call and self._account.parts_per_day and unsent > 0 and counted:
             self._give_back_day(counted[-1], unsent)
 

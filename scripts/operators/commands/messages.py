@@ -79,7 +79,7 @@ def resend(
 
 
 def forget(context: typer.Context, number: Number, *, yes: Yes = False) -> None:
-    """Delete all messages to a number from the log; the campaigns' counts stay. Young ones lose their text now, and go later."""
+    """Delete all messages to a number from the log; counts stay. Young ones lose their text now, and go later."""
     session = session_of(context)
     rows = _rows_to(session, number, None)
     session.output.confirm(f"Forget {len(rows):,} messages to this number, for good?", yes=yes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -137,9 +138,9 @@ class Plan:
         """How many are posted."""
         return sum(post.count for post in self.posts)
 
-    @property
+    @cached_property
     def over(self) -> float:
-        """When nothing goes wrong any more."""
+        """When nothing goes wrong any more. Asked at each step of a run."""
         ends = [trouble.end for trouble in self.troubles] + [decision.at for decision in self.decisions]
         ends += [resending.end for resending in self.resendings]
         return max(ends + [post.at + (post.again or 0.0) for post in self.posts], default=0.0)

@@ -34,7 +34,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         return True
 
 
-def wait_until_open(port: int, process: Popen[bytes], timeout: float = 30.0) -> None:
+def wait_until_open(port: int, process: Popen[bytes], timeout: float = 60.0) -> None:
     """Return when `process` listens on the port. Raises StartError when it ends, or after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

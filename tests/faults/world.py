@@ -61,7 +61,7 @@ LANES = {"batch": "DispatchQueue", "single": "SingleQueue"}
 COUNT_KILLS = 2
 """How often the reader of the stream is killed while it counts, if it takes that long."""
 
-TIMEOUT = 120  # seconds until a test gives up on something that is bound to happen
+TIMEOUT = 300  # seconds until a test gives up on something that is bound to happen
 
 http = urllib3.PoolManager(maxsize=32, retries=False, timeout=60)
 
@@ -292,14 +292,20 @@ class World:
 
     def make_probe_due(self) -> None:
         """Let as much time pass for an open breaker as it waits for its next probe."""
-        now = {":now": {"N": str(int(time.time() * 1_000))}}
+        self._set_probe(time.time(), "probeAt > :at")
+
+    def put_off_probe(self) -> None:
+        """Let no time pass for an open breaker until `make_probe_due`, however long the test takes."""
+        self._set_probe(time.time() + TIMEOUT, "attribute_exists(probeAt)")
+
+    def _set_probe(self, at: float, condition: str) -> None:
         with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):
             self.dynamodb.update_item(
                 TableName=self.breakers,
                 Key=BREAKER,
-                UpdateExpression="SET probeAt = :now",
-                ConditionExpression="probeAt > :now",
-                ExpressionAttributeValues=now,
+                UpdateExpression="SET probeAt = :at",
+                ConditionExpression=condition,
+                ExpressionAttributeValues={":at": {"N": str(int(at * 1_000))}},
             )
 
     def probe_until(self, happened: Callable[[], bool]) -> None:

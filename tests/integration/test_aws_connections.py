@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody"
-
-
-@pytest.fixture(autouse=True)
-def short_times(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(route, "CONNECT_SECONDS", 0.3)
-    monkeypatch.setattr(route, "READ_SECONDS", 0.3)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +57,7 @@ def test_one_connection_serves_many_requests_each_written_in_one_piece(serving):
 
 
 def test_threads_do_not_share_a_connection_and_leave_theirs_to_the_next(serving):
-    all_there = threading.Barrier(4, timeout=5)
+    all_there = threading.Barrier(4, timeout=route.READ_SECONDS)
 
     def serve(server: Server, connection: socket.socket) -> None:
         while server.read(connection):
@@ -108,7 +103,8 @@ def test_where_nobody_listens_the_call_is_surely_not_made():
         Connections(connector(f"http://127.0.0.1:{port}")).exchange(REQUEST)
 
 
-def test_a_connection_that_does_not_come_about_in_time_is_none(serving, certificate: ssl.SSLContext):
+def test_a_connection_that_does_not_come_about_in_time_is_none(serving, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(route, "CONNECT_SECONDS", 0.3)
     server = serving(lambda server, _: server.over.wait(5) and None)  # takes it, and says nothing to TLS
 
     started = time.monotonic()
@@ -127,20 +123,29 @@ def test_after_half_an_answer_the_call_was_perhaps_made(serving, answer: bytes):
         connections_to(serving(serve)).exchange(REQUEST)
 
 
-def test_after_a_silence_the_call_was_perhaps_made_and_its_late_answer_is_no_others(serving):
+def test_after_a_silence_the_call_was_perhaps_made_and_its_late_answer_is_no_others(
+    serving, monkeypatch: pytest.MonkeyPatch
+):
+    given_up, answered = threading.Event(), threading.Event()
+
     def serve(server: Server, connection: socket.socket) -> None:
         while server.read(connection):
             if len(server.requests) == 1:
-                time.sleep(0.5)
-                connection.sendall(OK.replace(b"{}", b"[]"))
+                given_up.wait(5)
+                with suppress(OSError):  # it is closed there
+                    connection.sendall(OK.replace(b"{}", b"[]"))
+                answered.set()
             else:
                 connection.sendall(OK)
 
     connections = connections_to(serving(serve))
 
-    with pytest.raises(AwsSilent, match="TimeoutError"):
-        connections.exchange(REQUEST)
-    time.sleep(0.4)
+    with monkeypatch.context() as patch:
+        patch.setattr(route, "READ_SECONDS", 0.3)
+        with pytest.raises(AwsSilent, match="TimeoutError"):
+            connections.exchange(REQUEST)
+    given_up.set()
+    assert answered.wait(5)
     assert connections.exchange(REQUEST) == (200, b"{}")
 
 

@@ -18,7 +18,7 @@ from local.ports import free_port, is_free
 from tests import documents
 from tests.documents import ROOT
 
-TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
+TIMEOUT = 180  # seconds until a test gives up on something that happens in another process
 ACCOUNT = {
     "account": "LOCAL-ACCOUNT",
     "customerId": "C-LOCAL",

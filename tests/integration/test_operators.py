@@ -14,7 +14,7 @@ from local.names import ACCOUNT
 from local.simulator import Simulator, SimulatorSettings
 from scripts.operators.cli import main
 
-TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
+TIMEOUT = 180  # seconds until a test gives up on something that happens in another process
 
 http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
 

@@ -31,7 +31,7 @@ from local.template import REGION
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TIMEOUT = 60  # seconds until a test gives up on something that happens in another process
+TIMEOUT = 180  # seconds until a test gives up on something that happens in another process
 OTHER, OTHER_KEY = "OTHER-ACCOUNT", "other-receipt-key"
 SENDERS = {ACCOUNT: "ONE", OTHER: "TWO"}
 FINAL = {"delivered", "undelivered", "rejected", "expired", "cancelled"}

@@ -19,7 +19,7 @@ from local.simulator import Simulator
 from local.simulator.guide import guide, suffixes
 from local.simulator.settings import SettingError
 
-TIMEOUT = 30  # seconds until a test gives up on something that happens in another thread
+TIMEOUT = 120  # seconds until a test gives up on something that happens in another thread
 
 http = urllib3.PoolManager(retries=False, timeout=TIMEOUT)
 

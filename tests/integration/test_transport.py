@@ -136,14 +136,13 @@ def test_a_host_that_does_not_take_connections_is_not_sent_within_the_connect_ti
         for one in waiting:
             one.settimeout(0)
             one.connect_ex(("127.0.0.1", port))
-        started = time.monotonic()
 
-        failure = post(transport_to(port))
+        with at_most(3):
+            failure = post(transport_to(port))
 
         for one in waiting:
             one.close()
     assert failure is NotSent
-    assert time.monotonic() - started < 1
 
 
 def test_a_server_that_speaks_no_tls_is_not_sent(serving):
@@ -155,10 +154,9 @@ def test_a_server_that_speaks_no_tls_is_not_sent(serving):
 def test_a_tls_handshake_that_hangs_is_not_sent_within_the_connect_time(serving, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
     server = serving(lambda server, _connection: server.over.wait(5))
-    started = time.monotonic()
 
-    assert post(transport_to(server.port, "https")) is NotSent
-    assert time.monotonic() - started < 1
+    with at_most(3):
+        assert post(transport_to(server.port, "https")) is NotSent
 
 
 def test_a_connection_dropped_in_the_handshake_is_not_sent(serving):
@@ -324,10 +322,9 @@ def test_after_a_lost_request_the_next_that_never_got_there_is_not_sent(serving)
 @pytest.mark.fault("vendor-hangs")
 def test_silence_may_have_been_sent_within_the_deadline(serving):
     server = serving(lambda server, connection: server.read(connection) and server.over.wait(5) and None)
-    started = time.monotonic()
 
-    assert post(transport_to(server.port), seconds=0.3) is MaybeSent
-    assert time.monotonic() - started < 1
+    with at_most(3):
+        assert post(transport_to(server.port), seconds=0.3) is MaybeSent
 
 
 @pytest.mark.parametrize(
@@ -443,13 +440,13 @@ def test_connecting_and_answering_share_one_deadline(serving, monkeypatch: pytes
     connect = HTTPConnection.connect
 
     def slowly(self: HTTPConnection) -> None:
-        time.sleep(1)
+        time.sleep(1.5)
         connect(self)
 
     monkeypatch.setattr(HTTPConnection, "connect", slowly)
 
-    with at_most(2.3):
-        assert post(transport_to(server.port), seconds=1.6) is MaybeSent
+    with at_most(3.7):
+        assert post(transport_to(server.port), seconds=2.5) is MaybeSent
     assert len(server.requests) == 1
 
 
@@ -479,7 +476,7 @@ def test_a_server_that_does_not_read_ends_by_the_deadline(serving, used_before: 
     if used_before:
         post(transport)
 
-    with at_most(1.5):
+    with at_most(3):
         assert post(transport, seconds=0.5, body="x" * 20_000_000) is MaybeSent
     assert server.connections == 1
 
@@ -487,10 +484,10 @@ def test_a_server_that_does_not_read_ends_by_the_deadline(serving, used_before: 
 def test_the_next_request_on_a_connection_has_times_of_its_own(serving):
     server = serving(answering(OK))
     transport = transport_to(server.port)
-    assert post(transport, seconds=0.3) == Response(200, b"{}")
-    time.sleep(0.4)
+    assert post(transport, seconds=1) == Response(200, b"{}")
+    time.sleep(1.1)
 
-    assert post(transport, seconds=0.3) == Response(200, b"{}")
+    assert post(transport, seconds=1) == Response(200, b"{}")
     assert server.connections == 1
 
 
@@ -603,22 +600,31 @@ def test_a_permit_may_be_asked_more_than_once():
 
 
 def test_what_one_thread_wrote_says_nothing_of_another(serving):
-    server = serving(lambda server, connection: server.read(connection) and time.sleep(0.1) and None)
-    good, refused = transport_to(server.port), transport_to(free_port())
+    written, go_on = threading.Event(), threading.Event()
+
+    def serve(server: Server, connection: socket.socket) -> None:
+        server.read(connection)
+        written.set()
+        go_on.wait(4)
+
+    good, refused = transport_to(serving(serve).port), transport_to(free_port())
     fates: list[Response | type[TransportFailure]] = []
     thread = threading.Thread(target=lambda: fates.append(post(good)))
     thread.start()
-    time.sleep(0.05)
+    assert written.wait(4)
 
     assert post(refused) is NotSent
+    go_on.set()
     thread.join()
     assert fates == [MaybeSent]
 
 
 def test_many_threads_have_their_own_connections(serving):
+    all_there = threading.Barrier(4, timeout=4)
+
     def serve(server: Server, connection: socket.socket) -> None:
         while server.read(connection):
-            time.sleep(0.05)
+            all_there.wait()
             connection.sendall(OK)
 
     server = serving(serve)

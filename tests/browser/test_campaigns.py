@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import HOSTILE, Run
+from tests.browser.conftest import HOSTILE, WATCHABLE_MS, Run
 
 REFUSED = 99_409  # ends as the simulator refuses
 UNDELIVERED = 98_001
+HOLDS_MS = 6_000  # Message Central is waited for 8 s
 
 
 def line_of(page: Page, campaign: str):
@@ -20,10 +21,12 @@ def open_campaign(page: Page, campaign: str) -> None:
 
 
 def test_a_funnel_fills_while_its_batch_drains_without_anybody_pressing_anything(page: Page, run: Run):
+    run.vendor_takes(HOLDS_MS)  # until the page has shown that they wait
     run.post("diwali", [*range(58), REFUSED, UNDELIVERED])
 
     line = line_of(page, "diwali")
     expect(line.get_by_role("img")).to_have_accessible_name("60 messages: 60 waiting")
+    run.vendor_takes(WATCHABLE_MS)
     expect(line.get_by_role("img")).to_have_accessible_name("60 messages: 58 delivered, 2 failed")
     expect(line).to_contain_text("96.7 %")
 

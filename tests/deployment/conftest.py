@@ -215,7 +215,7 @@ class Deployment:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     @staticmethod
-    def eventually(holds: Callable[[], Any], what: str, seconds: float = 45) -> None:
+    def eventually(holds: Callable[[], Any], what: str, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < end, f"not within {seconds} s: {what}"

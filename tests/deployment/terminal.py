@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-GRACE = 10  # seconds for a command to end that says nothing more
+GRACE = 60  # seconds for a command to end that says nothing more
 # "Stack Name [clevertap-sms]: ", and then it waits.
 _QUESTION = re.compile(r"([^\r\n]*) \[[^\]\r\n]*\]: $")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

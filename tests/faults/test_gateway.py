@@ -77,7 +77,20 @@ def test_a_page_that_a_gateway_shows_for_a_while_rejects_nothing_and_everything_
 @pytest.mark.fault("rate-limit")
 def test_a_gateway_that_limits_the_rate_gets_messages_nearly_as_fast_as_it_takes_them(make_world, gateway):
     number = 600
+    unlimited = seconds_to_send(make_world(workers=2, overrides=BATCHES_OF_ONE), number // 4) * 4
     world = make_world(workers=2, front=gateway.limited, overrides=BATCHES_OF_ONE)
+    seconds = seconds_to_send(world, number)
+    world.drain()
+    assert world.statuses() == {"sent": number + 10}
+    assert world.counted("SendingPaused") == 0
+    assert seconds <= 1.3 * max(number / RATE, unlimited) + 4, (
+        "of the gateway and this machine the slower sets the pace"
+    )
+    world.judge("nginx 429: 50 messages a second")
+
+
+def seconds_to_send(world, number: int) -> float:
+    """How long warm workers take for so many messages."""
     world.vendor.change(latency_ms=50)
     world.campaign(10)
     world.drain()
@@ -85,9 +98,4 @@ def test_a_gateway_that_limits_the_rate_gets_messages_nearly_as_fast_as_it_takes
     started = time.monotonic()
     with world.polling():
         world.wait_until(lambda: world.sent() == number + 10)
-    seconds = time.monotonic() - started
-    world.drain()
-    assert world.statuses() == {"sent": number + 10}
-    assert world.counted("SendingPaused") == 0
-    assert seconds <= 1.3 * number / RATE + 4
-    world.judge("nginx 429: 50 messages a second")
+    return time.monotonic() - started

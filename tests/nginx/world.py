@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SERVER = Template("""
         large_client_header_buffers 2 1k;
-        proxy_read_timeout 1s;
+        proxy_read_timeout 2s;
 
         location /forwarded/ { proxy_pass http://127.0.0.1:$backend/; }
         location /gone/ { proxy_pass http://127.0.0.1:$nobody/; }
@@ -135,7 +135,7 @@ class Bridge:
         self.account: Account = account(auth_token=AUTH_TOKEN)
 
     def send(self, index: int = 1) -> Outcome:
-        deadline = Deadline.within(5, time.monotonic)
+        deadline = Deadline.within(7, time.monotonic)
         return self._client.send(message(index), self.account, deadline, Permit())
 
     def probe(self) -> bool:

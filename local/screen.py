@@ -104,6 +104,8 @@ class Screen(Poller):
         self.statuses[key] = status
         if status == "rejected" and row.get("attempts") == "0":
             self._never_accepted.add(key)
+        else:  # it came again
+            self._never_accepted.discard(key)
         if self._verbose and status != "sending":  # the claim; its outcome follows
             self.console.print(line(row, datetime.now(UTC)), soft_wrap=True)
 

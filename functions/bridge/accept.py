@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge import answers
+from bridge import answers, times
 from bridge.accept_log import note_unrecorded
 from bridge.aws import CALL_SECONDS
 from bridge.batch import Batch
@@ -163,14 +163,21 @@ class Acceptor:
             if result.claim and result.outcome:
                 # For people who look into the log; the message on the queue names this claim and needs no record.
                 self._log.record([self._log.outcome_row(result.claim, result.outcome)], invocation.deadline)
-            if not message.unsent_claims:  # else its claim's row is counted
-                self._accept_log.count([message], invocation)
+            self._count(message, invocation)
             return answers.held(result, self._clock()) if result.cause is Cause.HOURS else answers.queued(message)
         doubtful = [not_queued(message, 0)]
         forbidden = self._forbidder.forbid(doubtful, message.account, invocation.deadline, report=False)
         if forbidden.known:
-            return answers.duplicate(message, forbidden.known[0][1].status)
+            [(_, there)] = forbidden.known
+            if there.accepted_at == times.iso(message.accepted_at):  # it was queued: a worker has it already
+                self._count(message, invocation)
+            return answers.duplicate(message, there.status)
         raise NothingAccepted("neither Message Central nor the queue could be reached")
+
+    def _count(self, message: Message, invocation: Invocation) -> None:
+        """Count a message that is, or was, on the queue as accepted."""
+        if not message.unsent_claims:  # else its claim's row is counted
+            self._accept_log.count([message], invocation)
 
     # ── Many ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -102,14 +102,15 @@ def _differences(before: Sequence[Standing], after: Sequence[Standing]) -> dict[
 
 
 def _count_accepted(before: Sequence[Standing], after: Sequence[Standing], moves: Mapping[Key, Counter[str]]) -> None:
-    """Count a message that accept sends at once: when it is first claimed, and back when it could not even be queued
-    for another attempt. Those that accept queues it counts itself, and another copy of such a message counts no more.
+    """Count a message that accept sends at once when it is first claimed, one that was refused when it is sent again.
+    And back, when it could not even be queued for another attempt, or its row cannot be read any more. Those that
+    accept queues it counts itself, and another copy of a message counts no more.
     """
-    was, now = (any(standing.waited_for for standing in standings) for standings in (before, after))
+    was, now = (any(standing.counts_itself for standing in standings) for standings in (before, after))
     counted = any(standing.status is not Status.REJECTED for standing in before)
     if now and not was and not counted:
         moves[after[0].key].update({ACCEPTED: 1, ACCEPTED_PARTS: after[0].parts})
-    elif was and not now and after and after[0].status is Status.REJECTED:
+    elif was and not now and all(standing.status is Status.REJECTED for standing in after):
         moves[before[0].key].subtract({ACCEPTED: 1, ACCEPTED_PARTS: before[0].parts})
 
 

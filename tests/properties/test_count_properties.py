@@ -13,7 +13,7 @@ from bridge.message import Status
 from bridge.operations.audit import Auditor
 from bridge.telemetry import InvocationMetrics
 from tests.fakes.campaigns import campaign_table
-from tests.fakes.dynamodb import LOG
+from tests.fakes.dynamodb import CAMPAIGNS, LOG
 from tests.fakes.faults import LOST_AFTER, UNREACHED, Crash
 from tests.fakes.log import row
 from tests.fakes.stream import OTHER_SHARD, SHARD, record
@@ -46,6 +46,38 @@ def test_at_rest_the_counters_are_the_rows(written: list[Any], data: st.DataObje
 
     auditor = Auditor(LOG, fakes.dynamodb, campaign_table(fakes.dynamodb), fakes.clock)  # type: ignore[arg-type] # the fake
     assert auditor.audit(ACCOUNT_ID).differences == []
+
+
+ALONE, COPY, AGAIN = {"waited_for": True}, {}, {"resent_by": "a person"}
+"""How a row looks whose message accept sends at once; that of another copy of it; and when a person sends it again."""
+REFUSED = row(0, "rejected", attempts=0, code="904")
+steps = st.lists(
+    st.tuples(st.sampled_from([ALONE, COPY, AGAIN, None]), st.sampled_from(["sending", "retrying", "unknown", "sent"])),
+    max_size=12,
+)
+
+
+@given(steps, st.data())
+def test_what_counts_itself_is_accepted_or_refused(drawn: list[Any], data: st.DataObject):
+    """None: it is refused, as accept does where it cannot have it tried again."""
+    rows: list[Row] = []
+    for mark, status in drawn:
+        begins = not rows or rows[-1] == REFUSED
+        first = ALONE if not rows or mark == COPY else mark  # of what was not accepted there are no other copies
+        if mark is not None:
+            rows.append(row(0, status, **(first if begins else mark)))
+        elif begins or rows[-1].waited_for:
+            rows.append(REFUSED)
+    fakes = Fakes()
+    records = [record(nth, new, old) for nth, (old, new) in enumerate(zip([None, *rows], rows, strict=False))]
+
+    for batch, fault in _deliveries(records, data):
+        _deliver(fakes, SHARD, batch, fault)
+    _deliver(fakes, SHARD, records, None)
+
+    item = fakes.dynamodb.tables[CAMPAIGNS].get((ACCOUNT_ID, "-"), {})
+    accepted, refused = (int(item.get(name, {"N": "0"})["N"]) for name in ("accepted", "refused"))
+    assert (accepted, refused) == (int(bool(rows) and rows[-1] != REFUSED), int(rows[-1:] == [REFUSED]))
 
 
 def _records(fakes: Fakes, written: list[Any], place: int) -> Iterator[dict[str, Any]]:

@@ -112,6 +112,8 @@ class Ledger:
         """How many messages of a campaign were accepted, by the answers."""
         self.uncertain: Counter[Key] = Counter()
         """How many of them at most accept could not count, or could not know whether they were counted."""
+        self.again: Counter[Key] = Counter()
+        """How many of a campaign's messages came in requests that were posted again: each request counts them."""
         self.begun: dict[str, list[float]] = defaultdict(list)
         """When the vendor was given an account's messages."""
 
@@ -151,8 +153,6 @@ class Ledger:
                 had = self.takes_in_doubt[number, row.claimed_by or ""]
                 self.takes_allowed[number] = max(self.takes_allowed[number], had + 1)
             self.refused.discard(number)
-            if row.status == "rejected":
-                self.uncertain[self.steered_by[number][1]] += 1
 
     def expect_again(self, rows: Iterable[Row]) -> None:
         """All of them are queued."""
@@ -180,6 +180,8 @@ class Ledger:
             return
         self.status[number] = after
         self.stories[number].append((self._world.runtime.now, self._world.who(), f"{before} -> {after}"))
+        if before == "rejected" and after != "rejected" and "resentBy" in item:
+            self.counted[self.steered_by[number][1]] += 1  # it was refused before
         self.ends[number] = (after, *(item.get(name, {}).get("S") for name in ("claimedBy", "finalAt")))
         if before in OVER_THESE and after != before and number not in self.said_again:
             self.violate(f"message {number} went from {before} to {after}, and nobody wanted it", number)
@@ -247,12 +249,18 @@ class Ledger:
         return self._was_stopped(number) or self._world.runtime.now - self.said_again[number][0] > self._validity
 
     def _judge_accepted(self) -> None:
-        """The counters of what was accepted are what CleverTap was answered."""
+        """The counters of what was accepted are what CleverTap was answered, and with what was refused they are the
+        rows.
+        """
         items = self._world.tables.tables[CAMPAIGNS]
         for key in {campaign for _, campaign in self.steered_by.values()}:
-            counted = int(items.get(key, {}).get("accepted", {}).get("N", 0))
+            item = {name: int(value["N"]) for name, value in items.get(key, {}).items() if "N" in value}
+            counted, refused = item.get("accepted", 0), item.get("refused", 0)
+            rows = sum(number for name, number in item.items() if name.startswith("n_"))
             if abs(counted - self.counted[key]) > self.uncertain[key]:
                 self.violate(f"{self.counted[key]} messages of {key} were accepted, {counted} are counted so")
+            if abs(counted + refused - rows) > self.uncertain[key] + self.again[key]:
+                self.violate(f"{counted} messages of {key} were accepted and {refused} refused, {rows} are in the log")
 
     @property
     def _validity(self) -> float:

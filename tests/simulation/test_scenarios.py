@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.plan import HOUR, Decision, Plan, Post, Trouble
+from bridge.campaigns.keys import NO_CAMPAIGN
+from tests.fakes.dynamodb import CAMPAIGNS
+from tests.simulation.plan import HOUR, Decision, Plan, Post, Resending, Trouble
 from tests.simulation.scenarios import KINDS, cost, of_the_ideal, outage, rated, resending
 from tests.simulation.world import World
 
@@ -156,6 +158,18 @@ def test_what_people_send_again_is_sent_once_for_each_word_however_often_they_tr
     resent = {number for number, _ in world.ledger.expected_again}
     assert len(resent) > 200
     assert not any(world.ledger.status[number] == "cancelled" for number in resent)
+
+
+@pytest.mark.fault("queue-in-doubt", "refused-then-posted")
+def test_what_was_refused_is_accepted_when_it_is_sent_again():
+    lossy, down = Trouble("queue", "lossy", 0, 60), Trouble("vendor", "down", 0, 60)
+    posts = [Post(10, count=50), Post(20), Post(21, again=200)]
+    world = play(*posts, troubles=[lossy, down], resendings=[Resending(300, "somebody")])
+
+    assert statuses(world) == {"sent": 52}
+    assert world.ledger.expected_again
+    [item] = [item for key, item in world.tables.tables[CAMPAIGNS].items() if key[1] == NO_CAMPAIGN]
+    assert (item["accepted"], item["refused"]) == ({"N": "52"}, {"N": "0"})
 
 
 @pytest.mark.fault("account-rate")

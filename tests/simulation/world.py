@@ -336,12 +336,17 @@ class World:
         """What was accepted, as the counters should have it."""
         campaign = self.ledger.steered_by[numbers[0]][1]
         body = json.loads(answer["body"]) if answer else {}
-        alone = body.get("status") in ("sent", "queued", "unknown") or body.get("code") == STOPPED_CODE
-        self.ledger.counted[campaign] += body.get("accepted", int(alone))
-        # Died, or asked the table in vain: it may be counted or not. What comes alone is counted by its row, once.
-        again = len(numbers) == 1 and self.ledger.posts[numbers[0]] > 1
-        if answer is None or "campaigns" in environment.hits or again:
+        again = self.ledger.posts[numbers[0]] > 1
+        # What was never posted before is a duplicate of itself: a worker had taken it from the queue already.
+        alone = body.get("status") in ("sent", "queued", "unknown", *(() if again else ("duplicate",)))
+        self.ledger.counted[campaign] += body.get("accepted", int(alone or body.get("code") == STOPPED_CODE))
+        # Died, asked the table in vain, or refused what may be sent all the same: it may be counted or not. What comes
+        # alone is counted by its row, once.
+        in_doubt = answer is None or "campaigns" in environment.hits or REFUSED_ALL_THE_SAME in environment.errors
+        if in_doubt or (again and len(numbers) == 1):
             self.ledger.uncertain[campaign] += len(numbers)
+        if again:
+            self.ledger.again[campaign] += len(numbers)
 
     def _refuse(self, numbers: list[int], environment: Environment) -> None:
         if REFUSED_ALL_THE_SAME in environment.errors:

@@ -31,7 +31,7 @@ from tests.fakes.faults import (
     silence,
 )
 from tests.fakes.values import ACCOUNT_ID, message_id, number, text
-from tests.unit.harness import queued
+from tests.unit.harness import queued, taken_out
 from tests.unit.posts import post_many, record, status
 
 if TYPE_CHECKING:
@@ -287,6 +287,42 @@ def test_a_message_whose_claim_perhaps_stands_is_counted_by_its_row_whoever_clai
     assert accepted(bridge) == {}
     [entry] = bridge.sqs.entries
     assert decode(entry.body).messages[0].waited_for is True
+
+
+@pytest.mark.fault("queue-in-doubt")
+def test_a_single_message_that_a_worker_took_while_its_queueing_was_in_doubt_is_counted(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(UNREACHED))  # from now on accept queues what comes without a claim
+    bridge.post(of_campaign("1", 8))
+    taken_out(bridge.sqs)
+
+    # The queue takes the message, and its answer is lost; a worker is quicker than accept's second call.
+    def work(point: str) -> None:
+        if point == "after send_message_batch":
+            bridge.dispatch(*(decode(body) for body in taken_out(bridge.sqs)))
+
+    bridge.sqs.around = work
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+    answer = bridge.post(of_campaign("2", 9))
+
+    [row] = bridge.dynamodb.rows()
+    assert (answer.body["status"], row.status, row.waited_for) == ("duplicate", Status.SENT, None)
+    assert accepted(bridge)["2"] == (1, 2), "its row does not count it"
+
+
+@pytest.mark.fault("queue-in-doubt")
+def test_a_message_that_could_not_be_forbidden_and_is_sent_counts_as_accepted_though_the_answer_was_503(bridge: Bridge):
+    """It is sent, as any other: its row, which bears the mark, says so."""
+    bridge.vendor.script.append(verdicts.UNREACHED)
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+    bridge.dynamodb.fail("put_item", None, *silence(UNREACHED))
+    with pytest.raises(NothingAccepted):
+        bridge.post(of_campaign("1", 1))
+
+    bridge.dispatch(*(decode(body) for body in taken_out(bridge.sqs)))
+
+    [row] = bridge.dynamodb.rows()
+    assert (row.status, row.waited_for) == (Status.SENT, True)
+    assert accepted(bridge) == {}
 
 
 @pytest.mark.fault("accepted-uncounted")

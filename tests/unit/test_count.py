@@ -227,6 +227,47 @@ def test_what_was_refused_and_is_sent_again_is_refused_no_more(counting: Count):
     assert counting.campaign().refused == 0
 
 
+RESENT = replace(SENDING, resent_by="a person", claimed_by="dispatch/2")
+
+
+def test_what_was_refused_is_accepted_when_a_person_has_it_sent_again(counting: Count):
+    """Nobody else counts it: accept did not queue it."""
+    retrying = replace(RESENT, status=Status.RETRYING)
+    refused = replace(REJECTED, attempts=0, code="904")
+
+    counting.give(
+        way(refused, RESENT, retrying, replace(RESENT, claimed_by="dispatch/3"), replace(RESENT, status=Status.SENT))
+    )
+
+    campaign = counting.campaign()
+    assert (campaign.accepted, campaign.accepted_parts, campaign.refused, campaign.rows) == (1, 2, 0, 1)
+
+
+@pytest.mark.parametrize("ended", ["expired", "cancelled", "unknown"])
+@pytest.mark.parametrize("waited_for", [None, True], ids=["from a batch", "alone"])
+def test_what_ended_otherwise_was_accepted_before_it_is_sent_again(
+    counting: Count,
+    ended: str,
+    waited_for: bool | None,  # noqa: FBT001 - the row's attribute
+):
+    end = replace(SENDING, status=Status(ended), waited_for=waited_for)
+
+    counting.give(way(end, RESENT, replace(RESENT, status=Status.SENT)))
+
+    assert counting.campaign().accepted == (1 if waited_for else 0), "accept counts a batch itself"
+
+
+def test_what_is_refused_again_after_it_was_sent_again_counts_back(counting: Count):
+    """CleverTap posted it once more, and that attempt could not be queued."""
+    refused = replace(REJECTED, attempts=0, code="904")
+    posted = replace(SENDING, waited_for=True)
+
+    counting.give(way(refused, RESENT, replace(RESENT, status=Status.RETRYING), posted, refused))
+
+    campaign = counting.campaign()
+    assert (campaign.accepted, campaign.refused, campaign.rows) == (0, 1, 1)
+
+
 # ── Exactly once ─────────────────────────────────────────────────────────────
 
 
@@ -392,6 +433,21 @@ def test_a_row_that_somebody_broke_and_mended_is_counted_once(counting: Count, n
     counting.give([fixing])
     assert counting.statuses() == {"delivered": 1}
     assert sum(one["CountsMalformed"] for one in counting.metrics.counts.values()) == 1
+
+
+@pytest.mark.parametrize("mark", ["waited_for", "resent_by"])
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_row_that_somebody_broke_and_mended_is_accepted_once(counting: Count, name: str, mark: str):
+    claim = replace(SENDING, **{mark: True if mark == "waited_for" else "a person"})
+    before = [] if mark == "waited_for" else [replace(REJECTED, attempts=0, code="904")]
+    breaking, fixing = record(2, claim, claim, **{name: MALFORMED[name]}), record(3, claim)
+    fixing["dynamodb"]["OldImage"] = breaking["dynamodb"]["NewImage"]
+    counting.give([*way(*before, claim), breaking])
+    assert counting.campaign().accepted == 0
+
+    counting.give([fixing])
+
+    assert counting.campaign().accepted == 1
 
 
 # ── The event ────────────────────────────────────────────────────────────────

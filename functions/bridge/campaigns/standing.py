@@ -26,13 +26,15 @@ MALFORMED = (ValueError, KeyError, TypeError)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a row is counted: its campaign, its status, its parts and its code. `refused`: it was never accepted."""
+    """How a row is counted: its campaign, its status, its parts and its code. `refused`: it was never accepted.
+    `counts_itself`: accept did not count it as accepted, so its row does.
+    """
 
     key: Key
     status: Status
     parts: int
     code: str | None
-    waited_for: bool
+    counts_itself: bool
     refused: bool
 
     @property
@@ -60,7 +62,8 @@ def standing_of(row: Image) -> Standing:
     key = account, campaign_key(row["campaignId"]["S"] if "campaignId" in row else None)
     status = Status(row["status"]["S"])
     refused = status is Status.REJECTED and row.get("attempts") == {"N": "0"}
-    return Standing(key, status, _parts(row), code, "waitedFor" in row, refused)
+    counts_itself = "waitedFor" in row or "resentBy" in row
+    return Standing(key, status, _parts(row), code, counts_itself, refused)
 
 
 def _parts(row: Image) -> int:

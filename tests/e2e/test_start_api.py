@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-START_SECONDS = 60
+START_SECONDS = 180
 PAGE = {
     "account": "LOCAL-ACCOUNT",
     "customerId": "C-LOCAL",
@@ -57,7 +57,7 @@ def url(sam: Sam, world: World, artifacts: Path, tmp_path_factory: pytest.TempPa
 def post(url: str, body: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
     request = urllib.request.Request(url, body.encode(), headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

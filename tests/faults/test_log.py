@@ -178,8 +178,8 @@ def test_a_worker_that_cannot_reach_the_shared_breaker_decides_alone_and_an_outa
     world.campaign(200)
     with world.proxy.harming("BatchGetItem", fail), world.proxy.harming("UpdateItem", fail), world.polling():
         world.wait_until(lambda: any(world.proxy.delays))
+        world.vendor.change(rates={})  # before the worker's next chunk, whose probe would cost a message
         assert world.next_probe() is None
-        world.vendor.change(rates={})
         world.wait_until(world.is_drained)
     taken = world.vendor.account.behaviours["drop"]
     assert taken <= LET_THROUGH_BY_THE_BREAKER

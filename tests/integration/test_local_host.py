@@ -17,7 +17,7 @@ from tests.integration.test_local_run import Run
 ROOT = Path(__file__).parents[2]
 FROM_OUTSIDE = "127.0.0.2"  # of Linux: reaches what listens everywhere, and not what listens on 127.0.0.1
 
-http = urllib3.PoolManager(retries=False, timeout=10)
+http = urllib3.PoolManager(retries=False, timeout=60)
 
 
 def is_reachable(port):

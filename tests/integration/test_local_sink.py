@@ -8,7 +8,7 @@ import urllib3
 from local.sink import Sink
 from tests.fakes.encryption import KEYS, sealed
 
-http = urllib3.PoolManager(retries=False, timeout=30)
+http = urllib3.PoolManager(retries=False, timeout=60)
 
 DELIVERED = {"ts": 1435322805, "meta": "m-1.", "description": "Delivered to handset"}
 FAILED = {"ts": 1654512921, "meta": "m-2.", "code": "901", "description": "DND Failure"}

@@ -160,7 +160,7 @@ def check_memory(event: Path, content: dict[str, Any], request: pytest.FixtureRe
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
     assert done.returncode == 0, done.stderr[-2_000:]

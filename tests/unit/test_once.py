@@ -35,7 +35,7 @@ def start(place: Path, *words: str) -> subprocess.Popen[str]:
 
 def ask(place: Path, *words: str) -> tuple[int, Path]:
     process = start(place, *words)
-    told, _ = process.communicate(timeout=30)
+    told, _ = process.communicate(timeout=120)
     return process.returncode, place / told.strip()
 
 
@@ -45,7 +45,7 @@ def runs(place: Path) -> int:
 
 def test_who_asks_at_the_same_time_and_later_gets_what_was_made_once(place):
     processes = [start(place) for _ in range(4)]
-    told = {process.communicate(timeout=30)[0] for process in processes} | {
+    told = {process.communicate(timeout=120)[0] for process in processes} | {
         str(ask(place)[1].relative_to(place)) + "\n"
     }
 

@@ -15,14 +15,14 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from tests.bench import world
 from tests.bench.lambda_api import peak_mb
 from tests.bench.stub import load_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.bench.artifact import Artifacts
 
@@ -32,8 +32,11 @@ WARM_UP = 2 * world.THREADS  # messages
 
 @dataclass(frozen=True)
 class Round:
-    """One contestant's turn: how many messages (or records), CPU and wall seconds, and the stub's CPU."""
+    """One contestant's turn: when it began (epoch seconds), how many messages (or records), CPU and wall seconds, and
+    the stub's CPU.
+    """
 
+    begun: float
     count: int
     cpu: float
     wall: float
@@ -54,34 +57,29 @@ def measured(
     line, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{function} could not be measured")
-    return _rounds(line)
+    return {name: [Round(**item) for item in items] for name, items in json.loads(line).items()}
 
 
-class Growing:
-    """A function that goes on and on in a process of its own: measured in turn with a bare contestant, then through so
-    many more rounds by itself, then measured again.
-    """
+class GoesOn:
+    """A function in a process of its own that goes on: so many rounds by itself, then one whenever it is asked."""
 
-    def __init__(
-        self, built: Artifacts, url: str, function: str, counts: dict[str, int], rounds: int, more: int
-    ) -> None:
-        task = {"function": function, "counts": counts, "rounds": rounds, "more": more}
-        self._process = _started(built, url, task)
-        self._first = self._read()
+    def __init__(self, built: Artifacts, url: str, function: str, messages: int, before: int) -> None:
+        self._process = _started(built, url, {"function": function, "messages": messages, "before": before})
 
-    def measured(self) -> list[dict[str, list[Round]]]:
-        """What was measured first, and again, once it has gone on."""
-        self._read()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def round(self) -> Round:
+        """One more round, once those before are done."""
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
-        again = self._read()
-        self._process.wait()
-        return [self._first, again]
-
-    def _read(self) -> dict[str, list[Round]]:
-        assert self._process.stdout
-        return _rounds(self._process.stdout.readline())
+        return Round(**json.loads(self._process.stdout.readline()))
 
 
 def _started(built: Artifacts, url: str, task: dict[str, Any], **environment: str) -> subprocess.Popen[bytes]:
@@ -93,10 +91,6 @@ def _started(built: Artifacts, url: str, task: dict[str, Any], **environment: st
     }
     command = [sys.executable, "-m", "tests.bench.measure", json.dumps(task)]
     return subprocess.Popen(command, cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-
-def _rounds(line: bytes) -> dict[str, list[Round]]:
-    return {name: [Round(**item) for item in items] for name, items in json.loads(line).items()}
 
 
 def _contestant(name: str) -> Callable[[dict[str, Any]], Any]:
@@ -113,37 +107,39 @@ def _round(call: Callable[[dict[str, Any]], Any], name: str, function: str, coun
     gc.collect()
     url = os.environ["MESSAGE_CENTRAL_URL"]
     event, before = world.EVENTS.get(name, world.EVENTS[function])(count), load_of(url)
-    cpu, wall = time.process_time(), time.perf_counter()
+    begun, cpu, wall = time.time(), time.process_time(), time.perf_counter()
     call(event)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     stub = load_of(url) - before
     if stub.requests < count * world.LEAST_CALLS.get(name, 0):
         raise RuntimeError(f"only {stub.requests} requests for {count} messages: the work was not done")
-    return Round(count, cpu, wall, stub.cpu, peak_mb("self"))
+    return Round(begun, count, cpu, wall, stub.cpu, peak_mb("self"))
 
 
-def _main(task: dict[str, Any], output: TextIO) -> None:
-    function, counts = task["function"], task["counts"]
+def _in_turn(function: str, counts: dict[str, int], rounds: int) -> dict[str, list[dict[str, Any]]]:
     contestants = {name: _contestant(name) for name in counts}
     for name, call in contestants.items():  # connections, caches, what the first call imports
         _round(call, name, function, min(WARM_UP, counts[name]))
+    gc.freeze()  # no round is to search what is there to stay
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, call in contestants.items():
+            results[name].append(asdict(_round(call, name, function, counts[name])))
+    return results
 
-    def write() -> None:
-        results: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
-        for _ in range(task["rounds"]):
-            for name, call in contestants.items():
-                results[name].append(asdict(_round(call, name, function, counts[name])))
-        output.write(json.dumps(results) + "\n")
-        output.flush()
 
-    write()
-    if more := task.get("more"):
-        for _ in range(more):
-            _round(contestants[function], function, function, counts[function])
-        output.write("{}\n")
+def _go_on(function: str, messages: int, before: int) -> Iterator[dict[str, Any]]:
+    call = _contestant(function)
+    for _ in range(before):
+        _round(call, function, function, messages)
+    for _ in sys.stdin:
+        yield asdict(_round(call, function, function, messages))
+
+
+def _main(task: dict[str, Any], output: TextIO) -> None:
+    for result in _go_on(**task) if "before" in task else [_in_turn(**task)]:
+        output.write(json.dumps(result) + "\n")
         output.flush()
-        sys.stdin.readline()
-        write()
 
 
 if __name__ == "__main__":

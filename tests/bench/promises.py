@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.bench.artifact import Artifacts
 
 AT_ONCE = 4  # processes, which mostly wait
-SINGLES = 25  # in each of them
+SINGLES = 15  # in each of them
 REQUESTS = 1  # of 1,000, in each of them
 SOON_SECONDS = 10
 """GOV.UK Notify's promise for 95 % of its messages, and ours for those that come alone."""

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import parts, world
+from tests.bench import parts, work, world
+from tests.bench.artifact import Artifacts
 from tests.bench.document import BEGIN, END, with_figures
+from tests.bench.measure import Round
 from tests.bench.table import Line, ratio_in_turn, text
 from tests.unit import api_calls
 
@@ -42,6 +44,31 @@ def test_a_ratio_is_of_rounds_in_turn_so_that_a_slower_minute_of_the_machine_cha
 
     assert ratio_in_turn(ours, theirs) == 0.5
     assert ratio_in_turn(ours[:3], theirs) == 0.5
+
+
+def test_processes_at_once_begin_with_each_contestant_and_rounds_of_the_same_time_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    firsts = []
+
+    def measured(
+        built: Artifacts, url: str, function: str, counts: dict[str, int], rounds: int
+    ) -> dict[str, list[Round]]:
+        firsts.append(next(iter(counts)))
+        return {
+            name: [Round(time + place, count, 0.0, 0.0, 0.0, 0.0) for time in range(0, 3 * rounds, 3)]
+            for place, (name, count) in enumerate(counts.items())
+        }
+
+    monkeypatch.setattr(work, "measured", measured)
+    nowhere = Artifacts(Path(), Path(), Path())
+
+    found = work.at_once(nowhere, "http://127.0.0.1", {"ours": 1, "bare": 2, "limited": 3}, 2, 3)
+
+    assert sorted(firsts) == ["bare", "limited", "ours"]
+    assert all([one.begun for one in its] == [*range(6)] for its in found.values())
+    assert [{one.count for one in its} for its in found.values()] == [{1}, {2}, {3}]
+    assert [*found] == ["ours", "bare", "limited"]
 
 
 def test_the_document_has_the_place_that_the_bench_writes_into_and_nothing_else_changes():

@@ -101,8 +101,9 @@ class Resends:
     def _look(self, app: App, plan: Resending) -> Sequence[Row]:
         account = self._world.account(plan.account)
         if plan.one:
-            number = self._world.rng.choice(sorted(self._world.ledger.stories) or [0])
-            recipient, _ = self._world.ledger.keys[number]
+            if not (posted := sorted(self._world.ledger.stories)):
+                return ()  # nobody has posted anything yet
+            recipient, _ = self._world.ledger.keys[self._world.rng.choice(posted)]
             rows = app.messages.to(recipient, account)
         else:
             rows = list(app.messages.of_campaign(plan.campaign, account))

@@ -108,4 +108,4 @@ def test_a_vendor_that_takes_50_a_second_gets_1500_messages_in_little_more_than_
 
     assert campaign.dynamodb.statuses() == [Status.SENT.value] * MESSAGES
     assert len(backend.took) == len({*backend.took}) == MESSAGES
-    assert seconds <= 1.3 * max(IDEAL_SECONDS, unlimited), "of nginx and this machine the slower sets the pace"
+    assert seconds <= 1.15 * IDEAL_SECONDS + unlimited, "the limit's time, and that which this machine takes without it"

@@ -15,7 +15,7 @@ from tests.faults.world import CONCURRENCY, LET_THROUGH_BY_THE_BREAKER
 
 YOUNGEST_RENEWED = 30  # seconds; a token younger than this is not asked for again (bridge/message_central/tokens.py)
 ACCEPT_SECONDS = 11  # what a request takes at most, whatever the vendor does
-SHORT = {"DispatchFunction": {"Timeout": 14}}  # a worker whose time is short from the start
+SHORT = {"DispatchFunction": {"Timeout": 20}}  # of its last 5 s, the queue's call needs 3
 
 
 def a_wrong_password_holds_the_campaign_back_until_the_secret_is_corrected(make_world):
@@ -99,8 +99,8 @@ def a_vendor_that_trickles_leaves_in_doubt_what_the_breaker_lets_through_and_no_
 
 
 def a_worker_short_of_time_begins_no_more_and_hands_back_the_rest(make_world):
-    world = make_world(dead_after=20, overrides=SHORT)
-    world.vendor.change(latency_ms=1_000)
+    world = make_world(dead_after=30, overrides=SHORT)
+    world.vendor.change(latency_ms=2_000)
     world.campaign(300)
     assert world.dispatch.invoke(world.receive()) == {"batchItemFailures": []}
     sent, statuses = world.sent(), world.statuses()
@@ -166,7 +166,7 @@ def test_side_by_side(scenario, under_way):
 
 @pytest.mark.fault("out-of-time", "vendor-hangs")
 def test_a_worker_whose_vendor_hangs_until_its_time_is_over_records_what_it_knows(make_world):
-    world = make_world(dead_after=30, overrides={"DispatchFunction": {"Timeout": 20}})
+    world = make_world(dead_after=30, overrides=SHORT)
     world.vendor.change(rates={"slow": 1.0}, slow_seconds=5)
     world.campaign(100)
     with ThreadPoolExecutor(1) as pool:

@@ -47,13 +47,17 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An HTTP answer, given `after` so many seconds; each byte of its body takes another `byte_seconds`."""
+    """An HTTP answer, given `after` so many seconds; each byte of its body takes another `byte_seconds`.
+
+    `closes`: the connection is closed after it, and the client told so.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
     after: float = 0.0
     byte_seconds: float = 0.0
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,25 @@ def json_answer(value: Any, status: int = 200, *, after: float = 0.0) -> HttpAns
 class HttpServer(Service):
     """Serve `handler` on `host`; `port` 0 takes a free one.
 
-    With `threads` 0 the handler runs on the event loop and must not block; otherwise in a pool of so many.
+    With `threads` 0 the handler runs on the event loop and must not block; otherwise in a pool of so many, or only for
+    those requests that `may_block`.
     `stop()` cuts open connections, as the death of a process would; `start()` takes the same port again.
     """
 
-    def __init__(self, handler: Handler, *, port: int = 0, host: str = "127.0.0.1", threads: int = 0) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        threads: int = 0,
+        may_block: Callable[[HttpRequest], bool] = lambda _: True,
+    ) -> None:
         self.host = host
         self.port = port
         self._handler = handler
         self._threads = threads
+        self._may_block = may_block
         self._pool: ThreadPoolExecutor | None = None
         self._runner: threading.Thread | None = None
 
@@ -142,13 +156,17 @@ class HttpServer(Service):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         given = await _read(request)
-        answer = await self._loop.run_in_executor(self._pool, self._call, given) if self._pool else self._call(given)
+        is_apart = self._pool and self._may_block(given)
+        answer = await self._loop.run_in_executor(self._pool, self._call, given) if is_apart else self._call(given)
         if answer.after:
             await asyncio.sleep(answer.after)
         if isinstance(answer, HttpAnswer):
             if answer.byte_seconds:
                 return await _trickle(request, answer)
-            return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+            response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+            if answer.closes:
+                response.force_close()
+            return response
         if request.transport:  # else the client has gone
             request.transport.abort()
         return web.Response()

@@ -2,85 +2,82 @@
 
 moto's own server runs requests on threads, and its DynamoDB reads the item, checks the condition and writes in
 three steps without a lock, so two conditional writes at once could both succeed. On AWS only one does, and claims
-depend on it. So requests to DynamoDB are handled one at a time here (which is a little faster, too).
+depend on it. So requests are handled one after the other here; only who waits for messages of a queue waits apart.
+
+It is served by our own HTTP server: moto's starts a thread for each request, and looks for ten milliseconds whether
+more comes, which takes as long as a read itself. Both close the connection after each answer.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-import json
-import logging
-import threading
-from collections import defaultdict
-from datetime import datetime
+import io
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
-from moto.dynamodb.models.table import Table
-from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local import process
+from local import process, quick_moto
+from local.http_server import HttpAnswer, HttpRequest, HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    Query = Callable[..., Any]
-
-LARGEST_LIMIT = 1_000
-"""Records that GetRecords gives at most."""
+WAITING = 64
+"""Who may wait for messages at the same time."""
 
 
-def narrowed(query: Query) -> Query:
-    """Make `Table.query` quick: moto sorts all items of the table for each query (25 ms with 1,000 messages).
+class WsgiHandler:
+    """Has a WSGI application answer the requests of our HTTP server."""
 
-    A copy of the table with only the wanted partition gives the same result.
-    """
-
-    def query_partition(table: Table, hash_key: Any, *arguments: Any, **options: Any) -> Any:
-        if table.all_indexes():  # a query of an index is not about a partition of the table
-            return query(table, hash_key, *arguments, **options)
-        partition = copy.copy(table)
-        partition.items = defaultdict(dict, {hash_key: table.items.get(hash_key, {})})
-        return query(partition, hash_key, *arguments, **options)
-
-    return query_partition
-
-
-def get_records(handler: DynamoDBStreamsHandler) -> str:
-    """GetRecords, made quick: moto looks up each value of each record in the service's description, though records are
-    held as they are answered (1.8 s for 1,000 of the log).
-    """
-    asked = json.loads(handler.body)
-    answer = handler.backend.get_records(asked["ShardIterator"], asked.get("Limit", LARGEST_LIMIT))
-    return json.dumps(answer, default=datetime.timestamp)
-
-
-class OneAtATime:
-    """A WSGI application that lets one DynamoDB request in at a time."""
-
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application: WSGIApplication, port: int) -> None:
         self._application = application
-        self._turn = threading.Lock()
+        self._port = port
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, request: HttpRequest) -> HttpAnswer:
         """Answer one request."""
-        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
-            with self._turn:
-                return self._application(environ, start_response)
-        return self._application(environ, start_response)
+        started: dict[str, Any] = {}
+        start: Any = partial(_keep, started)
+        body = b"".join(self._application(self._environ(request), start))
+        return HttpAnswer(int(started["status"].split()[0]), body, started["headers"], closes=True)
+
+    def _environ(self, request: HttpRequest) -> WSGIEnvironment:
+        """PEP 3333, and the URI as it was sent, as moto's own server gives it."""
+        headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+        uri = f"{request.path}?{request.query}" if request.query else request.path
+        return {
+            **headers,
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(request.path).decode("latin1"),
+            "QUERY_STRING": request.query,
+            "REQUEST_URI": uri,
+            "RAW_URI": uri,
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(request.body)),
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": str(self._port),
+            "SERVER_PROTOCOL": request.version,
+            "REMOTE_ADDR": request.peer,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
 
 
-class QuietHandler(MotoRequestHandler):
-    """No line per request; and no waiting for an acknowledgement between the head and the body of an answer."""
+def _keep(started: dict[str, Any], status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+    started.update(status=status, headers=headers)
 
-    disable_nagle_algorithm = True
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+def waits(request: HttpRequest) -> bool:
+    """Whether moto may wait with its answer."""
+    return request.headers.get("x-amz-target") == "AmazonSQS.ReceiveMessage"
 
 
 def main() -> None:
@@ -89,16 +86,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    Table.query = narrowed(Table.query)  # type: ignore[method-assign]
-    DynamoDBStreamsHandler.get_records = get_records  # type: ignore[method-assign,assignment]
+    quick_moto.make_quick()
     application: Any = DomainDispatcherApplication(create_backend_app)
-    server = make_server(
-        options.host, options.port, OneAtATime(application), threaded=True, request_handler=QuietHandler
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    process.end_with_parent()
-    process.wait_for_signal()
+    handler = WsgiHandler(application, options.port)
+    with HttpServer(handler, port=options.port, host=options.host, threads=WAITING, may_block=waits):
+        process.end_with_parent()
+        process.wait_for_signal()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -259,11 +260,16 @@ class World:
         return moved
 
     def kill_busy(self, function: Function) -> int:
-        """SIGKILL the workers that have an event in hand; how many there were."""
-        pids = function.pids(busy=True)
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        return len(pids)
+        """SIGKILL the workers that have an event in hand; how many there were. They are dead then: one that has just
+        answered would else be given the next event.
+        """
+        workers = [os.pidfd_open(pid) for pid in function.pids(busy=True)]
+        for worker in workers:
+            signal.pidfd_send_signal(worker, signal.SIGKILL)
+        for worker in workers:
+            select.select([worker], [], [])  # readable once the process has ended
+            os.close(worker)
+        return len(workers)
 
     # ── The account's secret ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,6 @@
 """A function as Lambda starts it: AWS's runtime client in a new process, and a stub of the Runtime API that feeds it.
 
 process start ──▶ imports, clients ──▶ GET …/invocation/next ──▶ handler ──▶ POST …/invocation/<id>/response
-                                        (ready)                               (answered)
 """
 
 from __future__ import annotations
@@ -28,12 +27,8 @@ POLL_SECONDS = 0.02  # how soon the server notices its end; by default half a se
 
 @dataclass(frozen=True)
 class Life:
-    """A function's life: seconds from process start to ready and to its last answer, its CPU, its peak memory, and how
-    many bytes it logged.
-    """
+    """A function's life: its CPU seconds, its peak memory, and how many bytes it logged."""
 
-    ready: float
-    answered: float
     cpu: float
     peak_mb: float
     logged: int
@@ -48,8 +43,6 @@ class _Api(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Routes)
         self.events = list(events)
         self.given = 0
-        self.ready_at = 0.0
-        self.answered_at = 0.0
         self.failure = b""
         self.over = threading.Event()
 
@@ -59,7 +52,6 @@ class _Routes(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.server.ready_at = self.server.ready_at or time.perf_counter()
         if self.server.given == len(self.server.events):
             self.server.over.set()
             time.sleep(TIMEOUT_SECONDS)
@@ -79,7 +71,6 @@ class _Routes(BaseHTTPRequestHandler):
         if self.path.endswith("/error"):
             self.server.failure = body
             self.server.over.set()
-        self.server.answered_at = time.perf_counter()
         self._answer(202, b"{}", {})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -110,7 +101,6 @@ def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], enviro
         **environment,
     }
     with tempfile.TemporaryFile() as log:
-        started = time.perf_counter()
         command = [sys.executable, "-m", "awslambdaric", handler]
         process = subprocess.Popen(command, cwd=directory, env=variables, stdout=log)
         try:
@@ -126,4 +116,4 @@ def live(directory: Path, handler: str, events: Sequence[dict[str, Any]], enviro
     if api.failure or not over:
         raise RuntimeError(f"{handler} failed: {api.failure.decode() or 'no answer'}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Life(api.ready_at - started, api.answered_at - started, cpu, peak, logged)
+    return Life(cpu, peak, logged)

@@ -19,9 +19,9 @@ PARTS: dict[str, Callable[[Artifacts], Iterator[Line]]] = {
     part.__name__: part
     for part in (
         # With the machine to themselves: what has a tight target, or many threads.
-        *(cold, dispatch, slow_vendor),
+        *(cold, dispatch, tls, slow_vendor),
         # Beside dispatch's 100,000 messages, which take one core for three minutes.
-        *(growing, tls, accept, receipts, size, memory, logs, workers, latency),
+        *(growing, accept, receipts, size, memory, logs, workers, latency),
         growth,
         *(memory_settings, costs),
     )

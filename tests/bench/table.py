@@ -39,11 +39,6 @@ def ratio_in_turn(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=False))
 
 
-def ratio_of_medians(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The ratio of those who did not take turns."""
-    return statistics.median(ours) / statistics.median(theirs)
-
-
 def cpu_ms(rounds: Sequence[Round]) -> float:
     """CPU milliseconds a message."""
     return statistics.median(one.cpu / one.count for one in rounds) * 1_000

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.bench import parts, work, world
 from tests.bench.artifact import Artifacts
+from tests.bench.cores import cores, on_core
 from tests.bench.document import BEGIN, END, with_figures
 from tests.bench.measure import Round
 from tests.bench.table import Line, ratio_in_turn, text
@@ -69,6 +73,17 @@ def test_processes_at_once_begin_with_each_contestant_and_rounds_of_the_same_tim
     assert all([one.begun for one in its] == [*range(6)] for its in found.values())
     assert [{one.count for one in its} for its in found.values()] == [{1}, {2}, {3}]
     assert [*found] == ["ours", "bare", "limited"]
+
+
+def test_what_is_compared_runs_on_one_core_and_its_starter_goes_where_it_likes_again():
+    before = cores()
+    affinity = [sys.executable, "-c", "import os; print(*os.sched_getaffinity(0))"]
+
+    with on_core(len(before) + 1), ThreadPoolExecutor() as pool:
+        places = [*pool.map(subprocess.check_output, [affinity] * 2)]
+
+    assert [int(place) for place in places] == [before[1 % len(before)]] * 2
+    assert cores() == before
 
 
 def test_the_document_has_the_place_that_the_bench_writes_into_and_nothing_else_changes():

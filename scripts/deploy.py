@@ -11,6 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scripts.check_quota import deploy_settings
 from scripts.clevertap_form import FormError, read_account, read_outputs
 from scripts.next_steps import next_steps
-from scripts.roll_back import keep
+from scripts.roll_back import keep, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,17 +42,30 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT, run: Callabl
     if asks_nobody and not has_answers:
         print(f"samconfig.toml has no parameter_overrides under [{options.env}.deploy.parameters]", file=sys.stderr)
         return 1
-    try:
-        keep(session_of(settings).client("cloudformation"), settings["stack_name"], root)
-    except (BotoCoreError, ClientError) as error:
-        print(f"What is deployed now could not be saved for a roll-back: {error}", file=sys.stderr)
     command = [options.sam, "deploy", "--config-env", options.env]
     command += [] if has_answers else ["--guided"]
     command += ["--no-confirm-changeset"] if asks_nobody else []
-    done: int = run(command, cwd=root, check=False).returncode
+    with _kept_for_a_roll_back(settings, root):
+        done: int = run(command, cwd=root, check=False).returncode
     if done == 0:
         print(what_is_left(deploy_settings(root / "samconfig.toml", options.env), show_keys=options.show_key))
     return done
+
+
+@contextmanager
+def _kept_for_a_roll_back(settings: Mapping[str, Any], root: Path) -> Iterator[None]:
+    """Keep what is deployed now, unless the deployment leaves it as it is."""
+    stack = settings["stack_name"]
+    try:
+        client = session_of(settings).client("cloudformation")
+        earlier = keep(client, stack, root)
+    except (BotoCoreError, ClientError) as error:
+        print(f"What is deployed now could not be saved for a roll-back: {error}", file=sys.stderr)
+        yield
+        return
+    yield
+    with suppress(BotoCoreError, ClientError):  # it stays as it was kept
+        settle(client, stack, earlier, root)
 
 
 def session_of(settings: Mapping[str, Any]) -> boto3.Session:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +22,20 @@ from botocore.exceptions import ClientError
 from scripts.check_quota import deploy_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_cloudformation import CloudFormationClient
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = Path(".aws-sam/before")  # below it a directory for each stack
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What makes a stack what it is: the template that was uploaded, and the values of its parameters."""
+
+    template: str
+    parameters: Mapping[str, str]
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT, run: Callable[..., Any] = subprocess.run) -> int:
@@ -47,22 +57,51 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT, run: Callabl
     return done
 
 
-def keep(client: CloudFormationClient, stack: str, root: Path = ROOT) -> None:
-    """Keep a stack as it is now; nothing of one that is not there yet. Raises ClientError."""
+def keep(client: CloudFormationClient, stack: str, root: Path = ROOT) -> Version | None:
+    """Keep a stack as it is now; nothing of one that is not there yet. What was kept before. Raises ClientError."""
+    directory = root / KEPT / stack
+    earlier = _kept(directory)
+    if now := _deployed(client, stack):
+        _write(directory, now)
+    return earlier
+
+
+def settle(client: CloudFormationClient, stack: str, earlier: Version | None, root: Path = ROOT) -> None:
+    """After a deployment: where it left the stack as it was there is nothing to take back of it, and what was kept
+    before, `earlier`, is kept on. It failed, or somebody did not want its changes. Raises ClientError.
+    """
+    directory = root / KEPT / stack
+    if _kept(directory) != _deployed(client, stack):
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    if earlier:
+        _write(directory, earlier)
+
+
+def _deployed(client: CloudFormationClient, stack: str) -> Version | None:
     try:
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
-            return
+            return None
         raise
     template: Any = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    directory = root / KEPT / stack
-    directory.mkdir(parents=True, exist_ok=True)
     # boto3 makes an object of a template in JSON, and leaves YAML, SAM's own form, as it is.
     text = template if isinstance(template, str) else json.dumps(template)
-    (directory / "template.yaml").write_text(text)
-    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
-    (directory / "parameters.json").write_text(json.dumps(parameters))
+    return Version(text, {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])})
+
+
+def _kept(directory: Path) -> Version | None:
+    if not (directory / "template.yaml").exists():
+        return None
+    parameters = json.loads((directory / "parameters.json").read_text())
+    return Version((directory / "template.yaml").read_text(), parameters)
+
+
+def _write(directory: Path, version: Version) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "template.yaml").write_text(version.template)
+    (directory / "parameters.json").write_text(json.dumps(version.parameters))
     # SAM reads the one beside the template, were there none: it has the parameters that are taken back.
     (directory / "samconfig.toml").write_text("version = 0.1\n")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bridge.aws import CALL_SECONDS
 from bridge.errors import AwsError
 from bridge.retry import perhaps_done, tries
+from bridge.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,9 +84,16 @@ class Queue:
             # 200 does not mean that all was taken: the failures are listed in the answer.
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         except AwsError as error:
+            _note(error.code, len(bodies))
             return [Queued.IN_DOUBT if perhaps_done(error) else Queued.NO] * len(bodies)
         taken = {entry["Id"] for entry in answer.get("Successful", [])}
+        if refused := answer.get("Failed"):
+            _note(refused[0].get("Code", ""), len(refused))
         return [Queued.YES if entry["Id"] in taken else Queued.NO for entry in entries]
+
+
+def _note(code: str, count: int) -> None:
+    logger.warning("queue did not take messages: given to it again, twice at most", reason=code, count=count)
 
 
 def _batches(indexes: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:

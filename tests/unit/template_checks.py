@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from cfnlint.decode import cfn_yaml
@@ -301,6 +302,17 @@ def _references(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for one in value:
             yield from _references(one)
+
+
+def check_written_snapshots(template: Template) -> Iterator[str]:
+    """A function that may start from snapshots keeps no old version: the snapshot of each is paid for
+    (https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html).
+    """
+    versions = [one for one in template["Resources"].values() if one["Type"] == "AWS::Lambda::Version"]
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        kept = [one for one in versions if target(one["Properties"]["FunctionName"]) == name]
+        if "SnapStart" in function and [one.get("DeletionPolicy") for one in kept] != ["Delete"]:
+            yield f"old versions of {name} stay, and their snapshots are paid for"
 
 
 def check_lifetimes(template: Template) -> Iterator[str]:
@@ -616,6 +628,28 @@ def check_alarms(template: Template) -> Iterator[str]:
     for name in of_type(template, "AWS::Lambda::Function"):
         if not alarms_on(template, "AWS/Lambda", None, "FunctionName", name):
             yield f"{name} has no alarm"
+
+
+def check_server_errors(template: Template) -> Iterator[str]:
+    """A 5xx of each route is counted by the access log, and has an alarm: to Lambda neither a 503 of the code's nor a
+    call that was throttled is an error.
+    """
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    watched = {metric["MetricName"] for alarm in alarms for metric in _metrics(alarm)}
+    for method, path in ROUTES:
+        counted = {
+            one["MetricTransformations"][0]["MetricName"]
+            for one in of_type(template, "AWS::Logs::MetricFilter").values()
+            if _counts(one["FilterPattern"], route=f"{method} {path}", status="503")
+        }
+        if not counted & watched:
+            yield f"nobody is told of a 5xx of {method} {path}"
+
+
+def _counts(pattern: str, **line: str) -> bool:
+    """Whether a metric filter counts a line of the access log."""
+    wanted: dict[str, str] = dict(re.findall(r'\$\.(\w+) = "([^"]+)"', pattern))
+    return all(fnmatchcase(line[name], value) for name, value in wanted.items())
 
 
 def check_own_metrics(template: Template) -> Iterator[str]:

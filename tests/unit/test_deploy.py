@@ -129,6 +129,25 @@ def test_a_deployment_that_fails_says_so_and_names_no_next_step(project, capsys)
     assert capsys.readouterr().out == ""
 
 
+class Stacks:
+    """CloudFormation, with a stack that no deployment changes."""
+
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        return {"Stacks": [{"Parameters": [{"ParameterKey": "AccountId", "ParameterValue": "6K9"}], "Outputs": []}]}
+
+    def get_template(self, **_: Any) -> dict[str, Any]:
+        return {"TemplateBody": "Resources: {}"}
+
+
+def test_of_a_deployment_that_changes_nothing_nothing_is_kept_for_a_roll_back(project, monkeypatch):
+    monkeypatch.setattr(deploy, "session_of", lambda _: SimpleNamespace(client=lambda _: Stacks()))
+    kept = project / ".aws-sam/before/sms/template.yaml"
+    seen = []
+    assert deploy.main(["--sam", "sam"], project, lambda *_, **__: seen.append(kept.exists()) or Sam(1)([])) == 1
+    assert seen == [True], "while it runs, it may be broken off"
+    assert not kept.exists()
+
+
 def test_a_stack_that_cannot_be_asked_is_deployed_all_the_same(project, capsys):
     assert deploy.main(["--sam", "sam"], project, Sam()) == 0
     said = capsys.readouterr()

@@ -115,6 +115,36 @@ def test_nothing_is_kept_of_a_stack_that_is_not_there_and_a_roll_back_says_what_
     assert "docs/deploy.md" in capsys.readouterr().err
 
 
+def deployed_over(project: Path, before: CloudFormation, after: CloudFormation) -> None:
+    """A `make deploy` that finds a stack as `before`, and leaves it as `after`."""
+    earlier = roll_back.keep(before, "sms", project)
+    roll_back.settle(after, "sms", earlier, project)
+
+
+FIRST, SECOND = CloudFormation({"RetentionDays": "30"}), CloudFormation({"RetentionDays": "60"})
+
+
+def test_a_deployment_that_failed_or_that_nobody_wanted_does_not_take_the_place_of_the_one_before(project):
+    deployed_over(project, FIRST, SECOND)
+    deployed_over(project, SECOND, SECOND)
+    sam = Sam()
+    assert rolled_back(project, sam) == 0
+    assert sam.commands[0][-1] == 'ParameterKey=RetentionDays,ParameterValue="30"'
+
+
+def test_another_template_is_another_version(project):
+    recoded = CloudFormation({"RetentionDays": "30"}, template=TEMPLATE.replace("abc", "def"))
+    deployed_over(project, FIRST, recoded)
+    rolled_back(project, Sam())
+    assert (project / ".aws-sam/before/sms/template.yaml").read_text() == TEMPLATE
+
+
+def test_where_nothing_was_ever_changed_from_here_there_is_nothing_to_roll_back_to(project, capsys):
+    deployed_over(project, FIRST, FIRST)
+    assert rolled_back(project, Sam()) == 1
+    assert "Nothing was kept" in capsys.readouterr().err
+
+
 def test_that_the_stack_may_not_be_read_is_no_sign_that_there_is_none(project):
     with pytest.raises(ClientError):
         roll_back.keep(CloudFormation(None, error="AccessDenied"), "sms", project)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,31 @@ def test_only_what_was_refused_is_given_again(queue: Queue, sqs: FakeSQS, clock:
         ["b1", "b3"],
         ["b1"],
     ]
+
+
+@pytest.mark.parametrize("fault", [*NOT_APPLIED, *APPLIED])
+def test_what_sqs_says_when_it_takes_nothing_is_told_by_its_code_and_nothing_of_the_texts(
+    queue: Queue, sqs: FakeSQS, clock: Clock, fault: Fault, capsys: pytest.CaptureFixture[str]
+):
+    sqs.down("send_message_batch", fault)
+
+    queue.send([body("a text")], clock.deadline(10))
+
+    printed = capsys.readouterr().out
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert {(one["level"], one["reason"]) for one in lines} == {("WARNING", str(fault.error()))}
+    assert "a text" not in printed
+
+
+def test_what_is_refused_out_of_a_call_is_told_too(
+    queue: Queue, sqs: FakeSQS, clock: Clock, capsys: pytest.CaptureFixture[str]
+):
+    sqs.refused.append({1, 2})
+
+    queue.send([body(f"b{n}") for n in range(3)], clock.deadline(10))
+
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["reason"], line["count"]) == ("WARNING", "InternalError", 2)
 
 
 def test_what_is_refused_three_times_is_not_there(queue: Queue, sqs: FakeSQS, clock: Clock):

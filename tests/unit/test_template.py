@@ -269,6 +269,30 @@ def test_a_row_outlives_every_chunk_that_could_send_its_message_again():
     assert parameters["RetentionDays"]["MinValue"] * day >= dead_letters + valid
 
 
+# The template and the documents
+
+
+def test_the_keys_policy_of_the_documents_lets_the_roles_do_with_the_key_what_theirs_lets_them_do():
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs/companies.md").read_text(), re.DOTALL)
+    statements = {one["Sid"]: one for one in map(json.loads, blocks)}
+    (ours,) = TEMPLATE["Resources"]["KeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    theirs = statements["LetTheStacksRolesInBeforeTheyKnowTheKey"]
+    services = [
+        one["Fn::Sub"].replace("${AWS::Region}", "*") for one in ours["Condition"]["StringEquals"]["kms:ViaService"]
+    ]
+    assert theirs["Action"] == ours["Action"]
+    assert theirs["Condition"]["StringLike"]["kms:ViaService"] == services
+    assert theirs["Condition"]["ArnLike"] == {"aws:PrincipalArn": "arn:aws:iam::<AWS account>:role/<stack>-*"}
+
+
+@pytest.mark.parametrize("function", ["AcceptFunction", "DispatchFunction", "ReceiveFunction", "ReportFunction"])
+def test_a_role_waits_for_the_queues_and_tables_that_it_names_which_is_why_the_documents_have_that_policy(function):
+    # CloudFormation changes them first; a role that named them otherwise could learn of the key before.
+    role = json.dumps(TEMPLATE["Resources"][checks.role_of(TEMPLATE, function) or ""])
+    queues = {checks.target(value) for name, value in variables(function).items() if name.endswith("_QUEUE_URL")}
+    assert all(f'"Fn::GetAtt": ["{queue}"' in role for queue in queues)
+
+
 # The template and the bench
 
 
@@ -349,6 +373,12 @@ def first_with(kind: str, key: str) -> str:
     return next(name for name, properties in checks.of_type(TEMPLATE, kind).items() if key in properties)
 
 
+OF_RECEIVE = ("ServerErrorsOfReceive", "Properties")
+VERSION_OF_ACCEPT = next(
+    name
+    for name, version in checks.of_type(TEMPLATE, "AWS::Lambda::Version").items()
+    if checks.target(version["FunctionName"]) == "AcceptFunction"
+)
 PROPERTIES = [
     pytest.param(without(first_with(kind, key), "Properties", key), id=f"{kind.rpartition(':')[2]}-{key}")
     for kind, keys in {
@@ -424,6 +454,11 @@ ELSE = [
     ),
     pytest.param(without("StreamDeadLettersAlarm"), id="dead-letters-nobody-is-told-of"),
     pytest.param(without("ReceiptsNotFound"), id="metric-nobody-counts"),
+    pytest.param(
+        changed('{ $.route = "GET /receipts*" && $.status = "5*" }', *OF_RECEIVE, "FilterPattern"),
+        id="receipts-lost-that-nobody-is-told-of",
+    ),
+    pytest.param(changed("Retain", VERSION_OF_ACCEPT, "DeletionPolicy"), id="snapshots-paid-for-ever"),
     pytest.param(
         dashboard_with("${SteerFunctionAlias", "${ReportFunctionAlias"), id="page-with-another-function-behind"
     ),

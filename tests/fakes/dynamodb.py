@@ -47,7 +47,7 @@ class FakeDynamoDB(Neighbour):
 
     def rows(self) -> list[Row]:
         """All rows of the log."""
-        return [Row.from_item(item) for item in self.items.values()]
+        return [Row.from_item(item) for item in [*self.items.values()]]  # others may write meanwhile
 
     def statuses(self) -> list[str]:
         """The statuses of all rows, sorted."""

@@ -10,10 +10,11 @@ import pytest
 from bridge import times
 from bridge.campaigns.keys import WHOLE_ACCOUNT
 from bridge.chunk import decode, encode
+from bridge.message import Status
 from bridge.operations import forget
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, START, number, text
-from tests.unit.harness import Bridge, chunk
+from tests.unit.harness import Bridge, chunk, taken_out
 from tests.unit.test_template import TEMPLATE
 
 if TYPE_CHECKING:
@@ -87,6 +88,49 @@ def test_a_copy_of_its_chunk_does_not_send_a_forgotten_message_again(bridge: Bri
         bridge.dispatch(decode(body))
 
     assert [*bridge.vendor.sent.values()] == [1]
+
+
+@pytest.mark.parametrize("status", ["expired", "rejected", "unknown"])
+def test_what_was_to_be_sent_again_is_not_once_its_person_is_forgotten(bridge: Bridge, status: str):
+    ended = {"final_at": None, "code": None} if status == "unknown" else {"final_at": YOUNG, "code": "904"}
+    claim = {} if status == "unknown" else {"claimed_by": None}
+    bridge.dynamodb.put(row(0, status, accepted_at=YOUNG, text=text(), **ended, **claim))
+    resender = bridge.app_now.resend
+    assert resender.resend(resender.preview(bridge.dynamodb.rows(), unknown=True).rows, "Ben").queued == 1
+
+    assert forget_number(bridge).emptied == 1
+    for body in taken_out(bridge.sqs):
+        assert bridge.dispatch(decode(body)) == [True]
+
+    assert not bridge.vendor.sent
+    assert [(left.status, left.text) for left in bridge.dynamodb.rows()] == [(status, None)]
+
+
+def test_who_knows_that_a_forgotten_message_was_not_sent_does_not_send_it(bridge: Bridge):
+    waiting = chunk(1)
+    waiting = replace(waiting, messages=[replace(waiting.messages[0], unsent_claims=("w/0",))])
+
+    assert forget_number(bridge, row(0, "unknown", accepted_at=YOUNG, text=text())).emptied == 1
+    assert bridge.dispatch(waiting) == [True]
+
+    assert not bridge.vendor.sent
+    assert [(left.status, left.text) for left in bridge.dynamodb.rows()] == [("unknown", None)]
+
+
+def test_a_late_outcome_brings_no_text_back(bridge: Bridge):
+    unknown = row(0, "unknown", accepted_at=YOUNG, text=text())
+    late = replace(chunk(1), messages=(), outcomes=[replace(unknown, status=Status.SENT, verification_id="v0")])
+
+    assert forget_number(bridge, unknown).emptied == 1
+    assert bridge.dispatch(late) == [True]
+
+    assert [left.text for left in bridge.dynamodb.rows()] == [None]
+
+
+def test_the_worker_of_a_forgotten_message_can_still_be_found(bridge: Bridge):
+    forget_number(bridge, row(0, accepted_at=YOUNG, claimed_by="3f6e0b3c/1a2b"))
+
+    assert bridge.dynamodb.rows()[0].claimed_by == "3f6e0b3c/forgotten"
 
 
 def test_the_account_knows_that_somebody_was_forgotten_and_by_whom_but_not_who(bridge: Bridge):

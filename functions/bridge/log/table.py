@@ -130,16 +130,18 @@ class LogTable:
 
     def strip_if(self, row: Row, condition: Condition, expires_at: int) -> bool:
         """Take the texts, of the message and of a reply, out of a row, and have it deleted at a time in epoch seconds;
-        False: the condition does not hold. Not tried again.
+        False: the condition does not hold. Not tried again. Its claim stands no more: whoever knows it, or the end that
+        a person wanted the message to be sent over, may not write over the row.
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not say.
         """
         parameters = condition.parameters()
         parameters["ExpressionAttributeNames"] = {**parameters["ExpressionAttributeNames"], "#text": "text"}
-        values = {**parameters["ExpressionAttributeValues"], ":expiresAt": {"N": str(expires_at)}}
-        parameters["ExpressionAttributeValues"] = values
-        update = "SET expiresAt = :expiresAt REMOVE #text, replyText"
+        worker, *_ = (row.claimed_by or "").partition("/")
+        values = {":expiresAt": {"N": str(expires_at)}, ":nobody": {"S": f"{worker}/forgotten"}}
+        parameters["ExpressionAttributeValues"] = parameters["ExpressionAttributeValues"] | values
+        update = "SET expiresAt = :expiresAt, claimedBy = :nobody REMOVE #text, replyText"
         return self._holds(self._client.update_item, row, UpdateExpression=update, **parameters)
 
     def update_if(self, row: Row, condition: Condition, changes: dict[str, str]) -> bool:

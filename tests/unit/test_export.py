@@ -53,6 +53,15 @@ def test_a_spreadsheet_finds_columns_and_no_formulas():
     assert rows[0]["recipient"] == number(0), "a number stays one"
 
 
+def test_a_text_begins_no_line_of_its_own():
+    to = io.StringIO(newline="")
+
+    write_csv([row(text="Hello\r=1+1"), row(1, text="a\r\nb")], to)
+
+    rows = list(csv.DictReader(io.StringIO(to.getvalue(), newline="")))
+    assert [one["text"] for one in rows] == ["Hello\r=1+1", "a\r\nb"]
+
+
 def test_of_no_message_there_is_a_heading():
     to = io.StringIO()
 

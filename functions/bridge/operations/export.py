@@ -44,7 +44,8 @@ class Exporter:
 def write_csv(rows: Iterable[Row], to: TextIO) -> int:
     """Write rows with a heading, under the names of the table's attributes; how many those were."""
     count = 0
-    writer = csv.DictWriter(to, ATTRIBUTES, lineterminator="\n")
+    # RFC 4180's line ends: Python 3.11 quotes a text with a lone CR only where CR is one of them.
+    writer = csv.DictWriter(to, ATTRIBUTES, lineterminator="\r\n")
     writer.writeheader()
     for count, row in enumerate(rows, 1):  # noqa: B007 - counted
         writer.writerow({name: _cell(value) for name, value in row.to_document().items()})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge import times
 from bridge.campaigns.control import Controls, State
 from bridge.campaigns.daily_cap import BY, CapReached, DailyCaps
 from bridge.campaigns.keys import WHOLE_ACCOUNT, day_key
@@ -109,6 +110,26 @@ def test_the_next_day_the_account_goes_on_by_itself(caps: DailyCaps, controls: C
     with pytest.raises(CapReached) as reached:
         caps.reserve(CAPPED, 60, 1)
     assert reached.value.first
+
+
+@pytest.mark.fault("daily-cap")
+def test_what_is_used_up_as_the_day_ends_holds_nothing_of_the_next(
+    caps: DailyCaps, controls: Controls, dynamodb: FakeDynamoDB, clock: Clock
+):
+    midnight = times.epoch("2023-11-15T18:30:00.000Z")
+    caps.reserve(CAPPED, 100, 1)
+    clock.sleep(midnight - clock() - 0.03)
+    dynamodb.around = lambda _: clock.sleep(0.01)  # each call takes 20 ms
+
+    with pytest.raises(CapReached) as reached:
+        caps.reserve(CAPPED, 10, 1)
+
+    assert clock() > midnight
+    assert (reached.value.control.until, reached.value.control.note) == (
+        "2023-11-15T18:30:00.000Z",
+        "all 100 parts of 2023-11-15 are used up",
+    )
+    assert controls.read([WHOLE])[WHOLE].state is State.RUNNING
 
 
 @pytest.mark.fault("daily-cap")

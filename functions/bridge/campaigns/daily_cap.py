@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.campaigns.control import State
-from bridge.campaigns.keys import WHOLE_ACCOUNT, day_key
+from bridge.campaigns.keys import WHOLE_ACCOUNT, date_of, day_key
 from bridge.errors import BridgeError, ConditionFailed
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ class DailyCaps:
         """First the pause, then the note that it was made: a worker that dies between the two leaves it to be made
         again, and not a day without a cap.
         """
-        note = f"all {account.parts_per_day} parts of {self._day(account)} are used up"
-        paused = self._controls.pause_running(key, by=BY, note=note, until=times.iso(self._next_day(account)))
+        date = date_of(day[1])  # not today's, which another day may have become meanwhile
+        note = f"all {account.parts_per_day} parts of {date} are used up"
+        paused = self._controls.pause_running(key, by=BY, note=note, until=times.iso(_end(date, account)))
         values = {":cap": {"N": str(account.parts_per_day)}}
         self._table.update(day, "SET reachedCap = :cap", ExpressionAttributeValues=values)
         return paused
@@ -129,17 +130,19 @@ class DailyCaps:
         item = self._table.update(key, update, ExpressionAttributeValues=values, ReturnValues="UPDATED_NEW", **options)
         return _parts(item)
 
-    def _now(self, account: Account) -> datetime:
-        """The account's own time."""
-        return datetime.fromtimestamp(self._clock(), UTC).astimezone(timezone(timedelta(minutes=account.utc_offset)))
-
     def _day(self, account: Account) -> str:
-        return self._now(account).date().isoformat()
+        """The day in the account's own time."""
+        return datetime.fromtimestamp(self._clock(), UTC).astimezone(_time_zone(account)).date().isoformat()
 
-    def _next_day(self, account: Account) -> float:
-        """When it begins, in epoch seconds."""
-        midnight = self._now(account).replace(hour=0, minute=0, second=0, microsecond=0)
-        return (midnight + timedelta(days=1)).timestamp()
+
+def _end(date: str, account: Account) -> float:
+    """When a day of the account ends, in epoch seconds."""
+    midnight = datetime.fromisoformat(date).replace(tzinfo=_time_zone(account))
+    return (midnight + timedelta(days=1)).timestamp()
+
+
+def _time_zone(account: Account) -> timezone:
+    return timezone(timedelta(minutes=account.utc_offset))
 
 
 def _parts(item: Item) -> int:

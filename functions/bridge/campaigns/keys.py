@@ -39,6 +39,11 @@ def day_key(day: str) -> str:
     return _DAY + day
 
 
+def date_of(key: str) -> str:
+    """The day of a key that `day_key` made."""
+    return key.removeprefix(_DAY)
+
+
 def is_campaign(key: str) -> bool:
     """Whether it is a campaign's, and not the account's own or that of one of its days."""
     return not key.startswith(WHOLE_ACCOUNT)

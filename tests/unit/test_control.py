@@ -45,6 +45,19 @@ def test_a_decision_is_read_with_when_by_whom_and_why(controls: Controls):
     assert controls.read([KEY, ACCOUNT]) == {KEY: changed, ACCOUNT: RUNNING}
 
 
+@pytest.mark.parametrize(("written", "holds"), [("Paused", "paused"), ("STOPPED", "stopped"), ("hold", "paused")])
+def test_a_state_that_somebody_wrote_by_hand_holds_and_breaks_nothing(
+    controls: Controls, dynamodb: FakeDynamoDB, written: str, holds: str
+):
+    dynamodb.tables[CAMPAIGNS][KEY] = {
+        "account": {"S": KEY[0]},
+        "campaign": {"S": KEY[1]},
+        "state": {"S": written},
+    }
+
+    assert controls.read([KEY])[KEY] == Control(State(holds))
+
+
 def test_the_last_decision_holds_and_leaves_nothing_of_the_one_before_but_its_line(
     controls: Controls, dynamodb: FakeDynamoDB
 ):

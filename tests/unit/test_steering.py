@@ -18,6 +18,7 @@ from bridge.leftovers import DELAYS
 from bridge.message import Cause
 from bridge.message_central import verdicts
 from tests.fakes.campaigns import controls_of
+from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED, UNREACHED, Fault, silence
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, START, message, message_id, number, text
@@ -72,6 +73,16 @@ def while_sending(bridge: Bridge, after: int, decide: Callable[[], None], seen: 
 
 def state_known(bridge: Bridge) -> State:
     return bridge.dispatcher.engine.steering.state_of(message(0, campaign_id=CAMPAIGN))
+
+
+def test_a_state_that_somebody_wrote_by_hand_holds_up_no_other_campaign(bridge: Bridge):
+    item = {"account": {"S": ACCOUNT_ID}, "campaign": {"S": campaign_key(CAMPAIGN)}, "state": {"S": "Hold"}}
+    bridge.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, campaign_key(CAMPAIGN)] = item
+
+    assert bridge.dispatch(of_campaign(2), of_campaign(1, 2, "summer")) == [True, True]
+
+    assert [*bridge.vendor.sent.values()] == [1]
+    assert bridge.counts()["HeldByOperators"] == 2
 
 
 # Stopped before a worker begins

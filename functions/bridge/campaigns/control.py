@@ -79,7 +79,15 @@ def control_of(item: Item, now: float) -> Control:
     state, changed_at, changed_by, note, until = (item.get(name, {}).get("S") for name in _ATTRIBUTES)
     if not state or (until is not None and until <= times.iso(now)):
         return RUNNING
-    return Control(State(state), changed_at, changed_by, note, until)
+    return Control(_state(state), changed_at, changed_by, note, until)
+
+
+def _state(written: str) -> State:
+    """The state that an item says. What is none was written by hand, to hold something: it waits for who can tell."""
+    try:
+        return State(written.lower())
+    except ValueError:
+        return State.PAUSED
 
 
 def strictest(controls: Iterable[Control]) -> Control:

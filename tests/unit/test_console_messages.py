@@ -75,9 +75,10 @@ def test_what_the_log_does_not_hold_and_what_belongs_to_another_account_is_not_f
 
 
 @pytest.mark.parametrize("view", ["messages", "message", "resend", "forget"])
-def test_a_row_that_somebody_edited_is_named_and_the_page_does_not_fail(page, view: str):
+@pytest.mark.parametrize(("name", "value"), [("status", "posted"), ("claimedAt", "yesterday")])
+def test_a_row_that_somebody_edited_is_named_and_the_page_does_not_fail(page, view: str, name: str, value: str):
     page.dynamodb.put(row(0, "expired"))
-    page.dynamodb.items[row(0).key]["status"] = {"S": "posted"}
+    page.dynamodb.items[row(0).key][name] = {"S": value}
     pressed = {"view": view, "account": ACCOUNT_ID, "number": number(), "message_id": message_id()}
 
     shown = page.call(STEER if view in ("resend", "forget") else CONSOLE, event(pressed))

@@ -343,6 +343,17 @@ def test_a_row_that_somebody_edited_is_named_and_nothing_is_done(
     assert len(bridge.dynamodb.items) == 3
 
 
+def test_a_row_whose_time_somebody_edited_is_not_forgotten_and_is_named(operators: Operators, bridge: Bridge):
+    expired(bridge, 1)
+    bridge.dynamodb.items[row(1).key]["acceptedAt"] = {"S": "yesterday"}
+
+    ended = operators("forget", number(1), "--yes")
+
+    assert ended.code == 1
+    assert "the row of a message accepted at yesterday cannot be read" in ended.err
+    assert len(bridge.dynamodb.items) == 1
+
+
 def expired(bridge: Bridge, *indexes: int) -> None:
     for index in indexes:
         bridge.dynamodb.put(row(index, "expired", text=text(), campaign_id="42", final_at=times.iso(START)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge import times
 from bridge.errors import MalformedRow
 from bridge.log.conditions import unchanged
 from bridge.log.row import Row
@@ -97,6 +98,9 @@ class Reader:
 
 def _row(item: Mapping[str, Any]) -> Row:
     try:
-        return Row.from_item(item)
+        row = Row.from_item(item)
+        for at in filter(None, (row.accepted_at, row.claimed_at, row.sent_at, row.final_at, row.replied_at)):
+            times.epoch(at)
     except (KeyError, TypeError, ValueError):
         raise MalformedRow(item.get("acceptedAt", {}).get("S", "an unknown time")) from None
+    return row

@@ -58,7 +58,11 @@ class CampaignCounter:
             except LogUnavailable as error:
                 # The table is the same for all: the others would wait for nothing.
                 logger.error(
-                    "changes not counted yet: the stream delivers them again", reason=str(error), count=len(left)
+                    "changes not counted yet: the stream delivers them again",
+                    account=left[0][0],
+                    campaign=left[0][1],
+                    reason=str(error),
+                    count=len(left),
                 )
                 break
             del left[0]

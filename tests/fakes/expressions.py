@@ -35,9 +35,7 @@ RESERVED = _reserved()
 
 def invalid(why: str) -> Exception:
     """The error with which DynamoDB answers a malformed request."""
-    error = client_error("ValidationException")
-    error.response["Error"]["Message"] = why
-    return error
+    return client_error("ValidationException", message=why)
 
 
 class Expression:

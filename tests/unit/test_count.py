@@ -435,6 +435,19 @@ def test_a_row_that_somebody_broke_and_mended_is_counted_once(counting: Count, n
     assert sum(one["CountsMalformed"] for one in counting.metrics.counts.values()) == 1
 
 
+@pytest.mark.fault("counters-unwritable")
+def test_a_campaign_whose_counter_somebody_broke_is_named(counting: Count, capsys: Any):
+    counting.give(messages(1))
+    counting.item()["n_sent"] = {"S": "1"}
+    capsys.readouterr()
+
+    assert counting.give(messages(1, start=1)) == [1]
+
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "not counted yet" in line]
+    assert (line["account"], line["campaign"]) == (ACCOUNT_ID, "42")
+    assert line["reason"].endswith("ValidationException")
+
+
 @pytest.mark.parametrize("mark", ["waited_for", "resent_by"])
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_row_that_somebody_broke_and_mended_is_accepted_once(counting: Count, name: str, mark: str):

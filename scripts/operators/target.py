@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -26,7 +26,8 @@ QUEUES = {"DISPATCH_QUEUE_URL": "DispatchQueue", "SINGLE_QUEUE_URL": "SingleQueu
 
 @dataclass(frozen=True)
 class Target:
-    """A bridge that can be worked with. `base_url`: its API's, without a slash at the end. `outputs`: the stack's.
+    """A bridge that can be worked with. `base_url`: its API's, without a slash at the end. `outputs` and `parameters`:
+    the stack's.
 
     `resource` gives a resource's physical id by its logical one; `who` the person, for the campaign's actions.
     `has_logs`: whether its functions write into CloudWatch's logs.
@@ -39,6 +40,7 @@ class Target:
     resource: Callable[[str], str]
     who: Callable[[], str]
     has_logs: bool = True
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -89,6 +91,7 @@ def of_stack(name: str) -> Target:
         outputs=outputs,
         resource=lambda place: _resource(resources, place, name),
         who=lambda: str(aws.client("sts").get_caller_identity()["Arn"]),
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
     )
 
 

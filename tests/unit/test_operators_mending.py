@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -80,6 +81,14 @@ def test_the_shapes_are_shown_without_values(world: World):
     assert number()[3:] not in ended.out
     shapes = world("receipts", "--json").document()
     assert {(one["count"], one["readable"]) for one in shapes} == {(1, False)}
+
+
+@pytest.mark.parametrize("switch", ["false", "true"])
+def test_a_receipt_without_a_number_is_readable_where_the_stack_reads_it(world: World, switch: str):
+    world.target = replace(world.target, parameters={"ReceiptsWithoutNumber": switch})
+    world.keep({"messageId": "v0", "status": "DELIVRD"})
+
+    assert [one["readable"] for one in world("receipts", "--json").document()] == [switch == "true"]
 
 
 def test_nothing_kept_is_said(world: World):

@@ -51,13 +51,15 @@ class Shape:
         return not self.errors
 
 
-def peek(client: SQSClient, kept_url: str, most: int = MOST_PEEKED) -> Counter[Shape]:
-    """The shapes of what is kept, each with how many calls have it. Everything stays where it is."""
+def peek(client: SQSClient, kept_url: str, most: int = MOST_PEEKED, *, without_number: bool = False) -> Counter[Shape]:
+    """The shapes of what is kept, each with how many calls have it. Everything stays where it is. `without_number`: the
+    stack reads receipts that carry none.
+    """
     seen: list[MessageTypeDef] = []
     while len(seen) < most and (batch := _receive(client, kept_url)):
         seen += batch
     _release(client, kept_url, seen)
-    return Counter(_shape(message["Body"]) for message in seen)
+    return Counter(_shape(message["Body"], without_number=without_number) for message in seen)
 
 
 def redrive(client: SQSClient, kept_url: str, receipt_queue: Queue) -> int:
@@ -110,12 +112,12 @@ def _release(client: SQSClient, url: str, messages: Sequence[MessageTypeDef]) ->
         )
 
 
-def _shape(body: str) -> Shape:
+def _shape(body: str, *, without_number: bool) -> Shape:
     try:
         call = ReceiptCall.decode(json.loads(body))
     except (ValueError, KeyError, TypeError):
         return Shape("", "", "", (), ("it is not a kept call",), ())
-    found = _read(call)
+    found = _read(call, without_number=without_number)
     return Shape(
         account=call.account,
         method=call.method,
@@ -126,11 +128,12 @@ def _shape(body: str) -> Shape:
     )
 
 
-def _read(call: ReceiptCall) -> list[Unrecognised]:
+def _read(call: ReceiptCall, *, without_number: bool) -> list[Unrecognised]:
     try:
-        return [one for one in read_receipts(call.body, call.query) if isinstance(one, Unrecognised)]
+        parts = read_receipts(call.body, call.query, without_number=without_number)
     except BadRequest as error:
         return [Unrecognised(0, str(error))]
+    return [one for one in parts if isinstance(one, Unrecognised)]
 
 
 def _documents(call: ReceiptCall) -> list[Any]:

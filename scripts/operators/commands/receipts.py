@@ -28,7 +28,9 @@ def shapes(context: typer.Context) -> None:
         return
     session = session_of(context)
     target = session.target
-    found = peek(target.aws.client("sqs"), target.resource("UnrecognisedReceipts")).most_common()
+    without_number = target.parameters.get("ReceiptsWithoutNumber") == "true"
+    kept = peek(target.aws.client("sqs"), target.resource("UnrecognisedReceipts"), without_number=without_number)
+    found = kept.most_common()
     heads = ("calls", "account", "method", "content type", "fields", "what is wrong")
     text = table(heads, [(count, *_cells(shape)) for shape, count in found]) if found else NOTHING
     session.output.show([_document(shape, count) for shape, count in found], text)

@@ -39,6 +39,14 @@ def test_what_was_written_is_read_by_all_and_only_for_its_account(shared: Shared
     assert breaker_in(dynamodb, "OTHER") is None
 
 
+def test_a_breaker_of_which_somebody_took_away_a_part_is_open(shared: SharedBreaker, dynamodb: FakeDynamoDB):
+    shared.write(ACCOUNT_ID, OPEN)
+    for name in ("breakerLevel", "probes"):
+        del dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"][name]
+
+    assert breaker_in(dynamodb) == BreakerState(Level.OPEN, 1_000, losses=1)
+
+
 def test_of_two_workers_one_reserves_the_probe(shared: SharedBreaker, dynamodb: FakeDynamoDB):
     shared.write(ACCOUNT_ID, OPEN)
 

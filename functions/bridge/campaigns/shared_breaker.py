@@ -63,10 +63,12 @@ def interval(probes: int, losses: int) -> int:
 
 
 def breaker_of(item: Item) -> BreakerState | None:
-    """The breaker in an account's item; None while it is closed."""
+    """The breaker in an account's item; None while it is closed. What a person took out of it is nought: an error here
+    would fail the chunks of all accounts.
+    """
     if "probeAt" not in item:
         return None
-    level, *counts = (int(item[name]["N"]) for name in _FIELDS)
+    level, *counts = (int(item.get(name, {"N": 0})["N"]) for name in _FIELDS)
     return BreakerState(Level(level), *counts)
 
 

@@ -146,4 +146,4 @@ lock: ## pin the newest versions of all dependencies (needs uv)
 	  --no-header --no-annotate --generate-hashes -q -o $$tool.txt; done
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .venvs .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis bench.json
+	rm -rf $(VENV) .venvs .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis bench.json

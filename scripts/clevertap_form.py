@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PAYLOAD = '{"campaignId": "$$CampaignID", "messages": [{"to": "$$To", "text": "$$Body", "messageId": "$$MessageID"}]}'
 PLACEHOLDER = "REPLACE_ME"
-NEEDED = ("customerId", "email", "password", "apiKey")
+YES = ("true", "yes", "on")
 WIDTH = 16  # of the field names' column
 
 
@@ -77,8 +77,16 @@ def read_account(client: SecretsManagerClient, stack: str, account: str | None, 
         receipt_key=secret.get("receiptKey"),
         callback_url=secret.get("callbackUrl"),
         customer_id=None if secret.get("customerId") == PLACEHOLDER else secret.get("customerId"),
-        missing=[field for field in NEEDED if secret.get(field, PLACEHOLDER) == PLACEHOLDER],
+        missing=[name for name in _needed(secret) if secret.get(name, PLACEHOLDER) == PLACEHOLDER],
     )
+
+
+def _needed(secret: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an account needs before something is sent: docs/configuration.md, "The secret"."""
+    if str(secret.get("sandbox")).lower() in YES:
+        return ("apiKey",)
+    login = ("customerId",) if secret.get("authToken") else ("customerId", "email", "password")
+    return (*login, "apiKey")
 
 
 def form(deployed: Deployed, *, show_keys: bool) -> str:

@@ -107,7 +107,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     with tempfile.TemporaryDirectory() as logs, _running(logs) as program:
         program.wait("What became of them", START_SECONDS)
-        _show(console, "$ make run")
+        _show(console, "$ VERBOSE=1 make run")
         _show(console, *_places(program.lines))
         for example in [*examples((ROOT / "README.md").read_text()), _batch()]:
             _show(console, "", *f"$ {example.command}".splitlines(), example.at(program.url).run().body)

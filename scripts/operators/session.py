@@ -6,6 +6,8 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from bridge.app import App
 from bridge.campaigns.keys import NO_CAMPAIGN, WHOLE_ACCOUNT, campaign_key
 from scripts.operators.errors import CommandError, UsageError
@@ -43,6 +45,8 @@ class Session:
     def account(self) -> str:
         """The account that is meant: the one that was named, or the only one. Raises CommandError."""
         if self._account:
+            if not self._may_be(self._account):
+                self.output.remark(f"There is no secret {self.target.stack}/{self._account}: is that the account's id?")
             return self._account
         accounts = self.target.accounts()
         if not accounts:
@@ -52,6 +56,13 @@ class Session:
         if len(accounts) > 1:
             raise UsageError(f"The stack has {len(accounts)} accounts: choose with --account ({', '.join(accounts)}).")
         return accounts[0]
+
+    def _may_be(self, account: str) -> bool:
+        """Whether an account has a secret, by which a mistyped id shows. Where nobody can say, yes."""
+        try:
+            return account in self.target.accounts()
+        except (BotoCoreError, ClientError):
+            return True
 
     @cached_property
     def by(self) -> str:

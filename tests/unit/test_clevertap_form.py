@@ -62,6 +62,19 @@ def test_what_the_secret_still_lacks_is_said_with_the_link_to_it():
     assert "receiptKey" in text
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"apiKey": "k", "customerId": "C-1", "email": "REPLACE_ME", "password": "REPLACE_ME", "authToken": "t"},
+        {"apiKey": "k", "sandbox": True},
+        {"apiKey": "k", "sandbox": "yes", "customerId": "REPLACE_ME"},
+    ],
+)
+def test_what_an_account_can_do_without_is_not_called_missing(secret):
+    assert deployed(secret).missing == []
+    assert "Nothing is sent before" not in form(deployed(secret), show_keys=False)
+
+
 def test_a_secret_made_by_hand_may_lack_even_its_key():
     text = form(deployed({"customerId": "C-1", "email": "e", "password": "p"}), show_keys=True)
     assert "before the secret has its apiKey:" in text

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from bridge import times
 from bridge.campaigns.control import State
@@ -25,7 +26,7 @@ from tests.fakes.faults import DENIED
 from tests.fakes.log import row
 from tests.fakes.values import ACCOUNT_ID, API_KEY, START, number, text
 from tests.unit.harness import Handlers
-from tests.unit.operators import WHO, Operators
+from tests.unit.operators import WHO, FakeTarget, Operators
 
 if TYPE_CHECKING:
     from tests.unit.harness import Bridge
@@ -41,6 +42,13 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+class Unlistable(FakeTarget):
+    """A stack of which Secrets Manager does not tell the accounts."""
+
+    def accounts(self) -> list[str]:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListSecrets")
 
 
 def count(bridge: Bridge, campaign: str | None, **counters: int) -> None:
@@ -125,6 +133,21 @@ def test_of_several_accounts_one_has_to_be_named(operators: Operators):
     assert operators("campaigns").code == 2
     assert operators("campaigns").err == "The stack has 2 accounts: choose with --account (A, B).\n"
     assert operators("campaigns", "--account", "A").code == 0
+
+
+def test_who_names_an_account_that_has_no_secret_is_asked_whether_its_id_is_right(operators: Operators):
+    mistyped = operators("--account", "TYPO-1", "stop", "--yes")
+
+    assert mistyped.code == 0, "its secret may be gone, or come later"
+    assert mistyped.err == "There is no secret bridge/TYPO-1: is that the account's id?\n"
+    assert operators("--account", ACCOUNT_ID, "stop", "--yes").err == ""
+
+
+def test_an_account_is_stopped_though_nobody_can_say_whether_it_has_a_secret(operators: Operators, bridge: Bridge):
+    operators.target = Unlistable(**vars(operators.target))
+
+    assert operators("--account", ACCOUNT_ID, "stop", "--yes").err == ""
+    assert control(bridge, WHOLE_ACCOUNT)[0] is State.STOPPED
 
 
 def test_a_stack_without_an_account_says_so(operators: Operators):

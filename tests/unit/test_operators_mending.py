@@ -121,7 +121,7 @@ def test_who_would_be_shut_out_is_said_before(world: World):
     ended = world("rotate-key", "receiptKey")
 
     assert ended.code == 3
-    assert "changed within the last day" in ended.err
+    assert "made or changed within the last day" in ended.err
     assert world("rotate-key", "password", "--yes").code == 2
 
 

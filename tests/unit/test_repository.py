@@ -6,6 +6,7 @@ import ast
 import graphlib
 import json
 import re
+import subprocess
 import tomllib
 from collections import defaultdict
 from pathlib import Path
@@ -135,6 +136,14 @@ def test_no_two_classes_have_one_name():
                     places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert len(places) > 100, "the classes were not found"
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+# Files
+
+
+def test_nothing_that_a_tool_made_is_in_the_repository():
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout == ""
 
 
 # Imports

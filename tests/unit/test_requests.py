@@ -339,6 +339,14 @@ def test_a_record_that_cannot_be_sent_is_rejected_with_its_failure(changes: dict
     (rejection.recipient + rejection.message_id + rejection.text).encode()
 
 
+def test_what_is_neither_text_nor_a_number_is_said_to_be_neither():
+    parsed = parse([{**ONE, name: True} for name in ("to", "text", "messageId")])
+
+    assert [rejection.reason for rejection in parsed.rejections] == [
+        f"{name} is neither text nor a number" for name in ("to", "text", "messageId")
+    ]
+
+
 @pytest.mark.parametrize("words", ["a" * 1_224, "अ" * 536, "x" * 160])
 def test_the_longest_texts_are_taken(words: str):
     assert only(parse({**ONE, "text": words})).text == words

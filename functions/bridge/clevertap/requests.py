@@ -132,7 +132,7 @@ def _field(
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidRecord(failure, f"{name} is not text")
+        raise InvalidRecord(failure, f"{name} is neither text nor a number")
     if len(value) > MAX_CHARACTERS:  # counted first: encoding megabytes, in each of 1,000 records, takes seconds
         raise InvalidRecord(failure, f"{name} has {len(value)} characters; at most {MAX_CHARACTERS} are taken")
     try:

@@ -91,7 +91,8 @@ def instructions(rotation: Rotation, api_url: str) -> str:
             f"  {api_url}/receipts/{rotation.account}/{rotation.key}"
         )
     return (
-        f"{where}\nWait a minute before; the old key works until {until}. Do not change the secret again before then."
+        f"{where}\nWait a minute before you do so; the old key works until {until}. "
+        "Do not change the secret again before then."
     )
 
 

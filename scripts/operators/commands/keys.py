@@ -21,7 +21,7 @@ def rotate_key(context: typer.Context, name: Name, yes: Yes = False) -> None:  #
     client, secret = session.target.aws.client("secretsmanager"), f"{session.target.stack}/{session.account}"
     early = overlap_ends(client, secret) > time.time()
     shut_out = (
-        " It was changed within the last day: everybody who still uses what it held before that is shut out."
+        " It was made or changed within the last day: everybody who still uses what it held before that is shut out."
         if early
         else ""
     )

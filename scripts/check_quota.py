@@ -72,8 +72,15 @@ def main(
 
 
 def deploy_settings(path: Path, env: str = "default") -> dict[str, Any]:
-    """What samconfig.toml says to `sam deploy --config-env`: as SAM reads it, with `global` below `deploy`."""
-    config = tomllib.loads(path.read_text()).get(env, {})
+    """What samconfig.toml says to `sam deploy --config-env`: as SAM reads it, with `global` below `deploy`.
+
+    Raises:
+        SystemExit: it has no such section; the text says which there are.
+    """
+    sections = {name: section for name, section in tomllib.loads(path.read_text()).items() if isinstance(section, dict)}
+    if env not in sections:
+        raise SystemExit(f"{path.name} has no section [{env}.deploy.parameters]. ENV is one of: {', '.join(sections)}.")
+    config = sections[env]
     return {**config.get("global", {}).get("parameters", {}), **config.get("deploy", {}).get("parameters", {})}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from scripts import check_quota
+from scripts import check_quota, deploy, roll_back
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,3 +117,11 @@ def test_each_environment_has_parameters_of_its_own(project):
     lines = ['parameter_overrides = "MaximumConcurrency=2"', "[staging.deploy.parameters]"]
     some = configured(project, *lines, 'parameter_overrides = "MaximumConcurrency=1000"')
     assert [check(some, Session(), *arguments) for arguments in ([], ["--env", "staging"])] == [0, 1]
+
+
+@pytest.mark.parametrize("command", [check_quota.main, deploy.main, roll_back.main])
+def test_a_mistyped_environment_ends_a_command_before_it_does_anything(project, capsys, command):
+    arguments = ["--env", "prod"] if command is check_quota.main else ["--sam", "sam", "--env", "prod"]
+    with pytest.raises(SystemExit) as ended:
+        command(arguments, project)
+    assert ended.value.code == "samconfig.toml has no section [prod.deploy.parameters]. ENV is one of: default."

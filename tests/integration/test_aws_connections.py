@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ import pytest
 from bridge import tls
 from bridge.aws import Aws
 from bridge.aws_api import botocore_settings, route
-from bridge.aws_api.connections import Connections
+from bridge.aws_api.connections import IDLE_SECONDS, Connections
 from bridge.aws_api.route import connector
 from bridge.errors import AwsSilent, AwsUnreached
 from tests.fakes.raw_server import CLOSING, OK, Server, answering
@@ -33,9 +34,9 @@ def closed_in_the_end(monkeypatch: pytest.MonkeyPatch):
     made: list[Connections] = []
     original = Connections.__init__
 
-    def noting(self: Connections, connect: Callable[[], socket.socket]) -> None:
+    def noting(self: Connections, *arguments: Any) -> None:
         made.append(self)
-        original(self, connect)
+        original(self, *arguments)
 
     monkeypatch.setattr(Connections, "__init__", noting)
     yield
@@ -43,8 +44,8 @@ def closed_in_the_end(monkeypatch: pytest.MonkeyPatch):
         connection.close()
 
 
-def connections_to(server: Server, scheme: str = "http") -> Connections:
-    return Connections(connector(f"{scheme}://127.0.0.1:{server.port}"))
+def connections_to(server: Server, scheme: str = "http", clock: Callable[[], float] = time.time) -> Connections:
+    return Connections(connector(f"{scheme}://127.0.0.1:{server.port}"), clock)
 
 
 def test_one_connection_serves_many_requests_each_written_in_one_piece(serving):
@@ -95,12 +96,58 @@ def test_a_connection_that_the_other_side_ended_is_not_used_again(serving, how: 
     assert server.connections == 3
 
 
+@pytest.mark.fault("connection-idle")
+def test_connections_that_died_while_the_function_was_frozen_and_do_not_show_it_are_not_used_again(serving):
+    begun, frozen = threading.Barrier(4, timeout=route.READ_SECONDS), threading.Event()
+    now = [1_000.0]
+
+    def serve(server: Server, connection: socket.socket) -> None:
+        old = not frozen.is_set()
+        while server.read(connection):
+            if old and frozen.is_set():
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return  # it is reset: nobody knows of it any more
+            if old:
+                begun.wait()
+            connection.sendall(OK)
+
+    server = serving(serve)
+    connections = connections_to(server, clock=lambda: now[0])
+    threads = [threading.Thread(target=connections.exchange, args=(REQUEST,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    frozen.set()
+    now[0] += 600
+
+    assert connections.exchange(REQUEST) == (200, b"{}")
+    assert server.connections == 5
+
+
+@pytest.mark.fault("connection-idle")
+def test_a_connection_is_kept_for_as_long_as_it_may_lie_unused(serving):
+    server = serving(answering(OK))
+    now = [1_000.0]
+    connections = connections_to(server, clock=lambda: now[0])
+
+    connections.exchange(REQUEST)
+    now[0] += IDLE_SECONDS - 0.1
+    connections.exchange(REQUEST)
+    assert server.connections == 1
+
+    now[0] += IDLE_SECONDS
+    connections.exchange(REQUEST)
+    assert server.connections == 2
+
+
 def test_where_nobody_listens_the_call_is_surely_not_made():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
     with pytest.raises(AwsUnreached, match="ConnectionRefusedError"):
-        Connections(connector(f"http://127.0.0.1:{port}")).exchange(REQUEST)
+        Connections(connector(f"http://127.0.0.1:{port}"), time.time).exchange(REQUEST)
 
 
 def test_a_connection_that_does_not_come_about_in_time_is_none(serving, monkeypatch: pytest.MonkeyPatch):

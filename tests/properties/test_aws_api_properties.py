@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import time
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -75,7 +76,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 def exchanged(pieces: list[bytes]) -> tuple[tuple[int, bytes] | None, bool]:
     """What our connection makes of an answer in pieces, None without one; and whether it is used again."""
     channel: Any = Channel(pieces)
-    connections = Connections(lambda: channel)
+    connections = Connections(lambda: channel, time.time)
     try:
         answer = connections.exchange(b"request")
     except AwsSilent:

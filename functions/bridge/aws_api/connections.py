@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+IDLE_SECONDS = 30.0
+"""How long a connection may lie unused. While a function is frozen connections die, and do not always show it: each
+dead one costs a claim one of its few tries, and a look at what was stopped its only one
+(https://github.com/aws/aws-sdk-js-v3/issues/1196)."""
+
 _PIECE = 65_536  # bytes read at a time
 _MAX_HEAD = 65_536  # bytes; AWS's are a hundredth of it
 
@@ -32,9 +37,12 @@ _ORDINARY = re.compile(
 class Connections:
     """To one server. As many are kept as were in use at once."""
 
-    def __init__(self, connect: Callable[[], socket.socket]) -> None:
-        """`connect` makes a new one; what it raises is an OSError, or an HTTPException of a proxy's."""
+    def __init__(self, connect: Callable[[], socket.socket], clock: Callable[[], float]) -> None:
+        """`connect` makes a new one; what it raises is an OSError, or an HTTPException of a proxy's. `clock` gives
+        epoch seconds: a monotonic clock may stand still while the function is frozen.
+        """
         self._connect = connect
+        self._clock = clock
         self._idle: deque[_Connection] = deque()  # its ends are safe to use from all threads
 
     def exchange(self, request: bytes) -> tuple[int, bytes]:
@@ -51,6 +59,7 @@ class Connections:
             raise AwsSilent(type(error).__name__) from None
         finally:
             if connection.stays:
+                connection.used_at = self._clock()
                 self._idle.append(connection)
             else:
                 connection.close()
@@ -62,7 +71,7 @@ class Connections:
                 connection = self._idle.pop()  # the one last used
             except IndexError:  # another thread was quicker
                 break
-            if connection.is_open():
+            if self._clock() - connection.used_at < IDLE_SECONDS and connection.is_open():
                 return connection
             connection.close()
         try:
@@ -80,6 +89,7 @@ class _Connection:
         self._poll.register(channel, select.POLLIN)
         self.stays = False
         """Whether it can be used again: a whole answer came, and nothing after it."""
+        self.used_at = 0.0
 
     def is_open(self) -> bool:
         """Whether the other side has left it open: between two requests the only thing to be read is its end."""

@@ -51,7 +51,7 @@ class JsonService:
         region = environment.region()
         url = environment.endpoint(service, region)
         signer = Signer(url, service, region, f"application/x-amz-json-{version}", time.time)
-        return cls(target, signer, environment.credentials(), Connections(connector(url)))
+        return cls(target, signer, environment.credentials(), Connections(connector(url), time.time))
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Make one call.

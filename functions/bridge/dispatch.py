@@ -80,7 +80,9 @@ class Dispatcher:
         chunk = leftovers.chunk
         if not chunk.messages:
             return
-        account = account_or_none(self._secrets, chunk.account, invocation, "messages")
+        account = None
+        if batch.sending.remaining():  # else the look-ups of ten accounts could outlast the worker
+            account = account_or_none(self._secrets, chunk.account, invocation, "messages")
         held = 0.0
         for message in chunk.messages:
             if self._is_too_old(message.accepted_at):

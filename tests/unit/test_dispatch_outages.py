@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.aws import CALL_SECONDS
 from bridge.breaker import BATCH_FAILURES, FEW
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS
 from bridge.chunk import Lane
@@ -14,7 +15,7 @@ from bridge.message import Cause
 from bridge.message_central import verdicts
 from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED, Fault, silence
 from tests.fakes.values import ACCOUNT_ID, message, secret
-from tests.unit.harness import Bridge, chunk, queued
+from tests.unit.harness import LIFETIME, Bridge, chunk, queued
 
 OTHER = "OTHER"
 
@@ -342,3 +343,23 @@ def test_a_secret_that_may_not_be_read_raises_the_alarm_and_one_that_is_late_doe
 
     assert bridge.counts().get("AccountMisconfigured") == alarm
     assert bridge.metrics.causes == {Cause.ACCOUNT: 2}
+
+
+@pytest.mark.fault("secret-unreachable")
+def test_secrets_that_all_hang_leave_a_worker_the_time_to_give_its_messages_back(bridge: Bridge):
+    """Each account of an event has a look-up of its own, of two calls: ten of them are longer than a worker lives."""
+
+    def hangs(point: str) -> None:
+        if point == "before get_secret_value":
+            bridge.clock.sleep(2 * CALL_SECONDS)
+
+    bridge.secrets.around = hangs
+    bridge.secrets.down("get_secret_value", LOST_BEFORE)
+    begin = bridge.clock.now
+
+    done = bridge.dispatch(*[chunk(1, first=n, account=f"ACCOUNT-{n}") for n in range(10)])
+
+    assert bridge.clock.now - begin < LIFETIME, "Lambda would have ended it"
+    assert done == [True] * 10
+    assert sorted(n for messages, _, _ in queued(bridge) for n in messages) == [*range(10)]
+    assert bridge.metrics.causes == {Cause.ACCOUNT: 10}

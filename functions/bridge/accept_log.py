@@ -35,13 +35,15 @@ class AcceptLog:
         self._queue = queue
         self._clock = clock
 
-    def count(self, queued: Sequence[Message], invocation: Invocation) -> None:
-        """Count messages that are queued as accepted, by campaign. They are, whether or not they can be counted."""
+    def count(self, queued: Sequence[Message], invocation: Invocation, *, spare: float = 0.0) -> None:
+        """Count messages that are queued as accepted, by campaign. They are, whether or not they can be counted. After
+        the first campaign `spare` seconds are left for what has to be done afterwards.
+        """
         campaigns: dict[Key, list[Message]] = defaultdict(list)
         for message in queued:
             campaigns[message.account, campaign_key(message.campaign_id)].append(message)
-        reason = "no time left"
-        while campaigns and invocation.deadline.allows(CALL_SECONDS):
+        reason, takes = "no time left", float(CALL_SECONDS)
+        while campaigns and invocation.deadline.allows(takes):
             key, messages = next(iter(campaigns.items()))
             try:
                 self._counters.accept(key, len(messages), sum(message.segments for message in messages))
@@ -49,6 +51,7 @@ class AcceptLog:
                 reason = str(error)
                 break
             del campaigns[key]
+            takes = CALL_SECONDS + spare
         for key, messages in campaigns.items():
             logger.warning(
                 "accepted messages not counted: their campaign's counter stays too low",

@@ -335,3 +335,17 @@ def test_messages_that_cannot_be_counted_are_accepted_all_the_same(bridge: Bridg
     assert (answer.status, answer.body["accepted"]) == (HTTPStatus.OK, 3)
     assert bridge.dynamodb.calls["update_item"] == 1, "the others would wait for the same"
     assert bridge.counts()["AcceptedUncounted"] == 3
+
+
+def test_however_many_campaigns_have_to_be_counted_rejected_records_are_written_down(bridge: Bridge):
+    def takes_time(point: str) -> None:
+        if point == "before update_item":
+            bridge.clock.sleep(0.1)
+
+    bridge.dynamodb.around = takes_time
+
+    answer = bridge.post([*(record(n) | {"campaignId": str(n)} for n in range(150)), record(999, "")])
+
+    assert answer.body["accepted"] == 150
+    assert status(bridge, 999) == "rejected"
+    assert "OutcomesUnrecorded" not in bridge.counts()

@@ -112,10 +112,10 @@ class Batch:
         self._keys = keys_of(job.message for job in self._unfinished if job.attempt)
         deal = Deal(lines, self._time.beginning, for_the_log)
         threads = min(self._engine.concurrency, len(self._unfinished))
-        for _ in range(threads):
-            # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
-            threading.Thread(target=self._work, args=(deal,), daemon=True).start()
         try:
+            for _ in range(threads):
+                # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
+                threading.Thread(target=self._work, args=(deal,), daemon=True).start()
             self._collect(deal, threads)
             deal.stop()
             for line in lines:

@@ -399,6 +399,28 @@ def test_a_batch_that_fails_while_it_records_leaves_no_thread_that_goes_on_sendi
     assert len(bridge.vendor.tried) <= 2
 
 
+def test_a_worker_that_cannot_start_all_its_threads_leaves_none_that_goes_on_sending(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+):
+    bridge = Bridge(concurrency=2)
+    bridge.vendor.meanwhile = gate.wait
+    batch = batch_of(bridge, [message(n) for n in range(5)], left())
+    start, started = threading.Thread.start, count()
+
+    def starts(thread: threading.Thread) -> None:
+        if next(started):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", starts)
+        with pytest.raises(RuntimeError):
+            batch.run()
+    gate.open()
+
+    assert len(bridge.vendor.tried) <= 1
+
+
 @pytest.mark.fault("answer-lost")
 def test_a_message_whose_claim_may_stand_is_sent_from_what_is_left(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))

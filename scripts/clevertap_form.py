@@ -123,5 +123,7 @@ def _to_do(deployed: Deployed, show_keys: bool) -> list[str]:  # noqa: FBT001 - 
     if deployed.receipt_key:
         steps.append(f"Message Central posts its receipts to {base}/receipts/{deployed.account}/{receipt_key}")
     else:
-        steps.append("For receipts from Message Central, put a long random text into the secret: receiptKey")
+        steps.append(
+            "For Message Central's receipts, put letters and digits (openssl rand -hex 24) into the secret: receiptKey"
+        )
     return steps

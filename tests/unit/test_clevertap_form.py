@@ -60,6 +60,7 @@ def test_what_the_secret_still_lacks_is_said_with_the_link_to_it():
     assert OUTPUTS["SecretLink"] in text
     assert "callbackUrl" in text
     assert "receiptKey" in text
+    assert "openssl rand -hex 24" in text, "it stands in a path: not any text will do"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from bridge import times
 from bridge.campaigns.control import State
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
 from bridge.chunk import decode
+from bridge.message import Status
 from scripts.operators import output, target
 from scripts.operators.cli import hoisted, main
 from scripts.operators.commands import smoke
@@ -179,6 +180,15 @@ def test_campaigns_are_listed_with_what_was_decided(operators: Operators, bridge
     assert heads[:4] == ["campaign", "state", "accepted", "sent"]
     assert [row[:4] for row in rows] == [["42", "stopped", "1,200", "1,100"], ["-", "running", "3", "0"]]
     assert [one["id"] for one in operators("campaigns", "--json").document()] == ["42", None]
+
+
+def test_the_list_of_campaigns_has_a_column_for_every_end_that_is_counted(operators: Operators, bridge: Bridge):
+    ends = [status for status in Status if status not in (Status.SENDING, Status.RETRYING)]
+    count(bridge, "42", accepted=len(ends), **{f"n_{status}": 1 for status in ends})
+
+    heads, row = (line.split() for line in operators("campaigns").out.splitlines())
+
+    assert {head: number for head, number in zip(heads, row, strict=False) if head in ends} == dict.fromkeys(ends, "1")
 
 
 def test_an_accounts_pause_that_is_over_is_not_shown_as_todays(operators: Operators, bridge: Bridge):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from bridge.campaigns.counters import Campaign
     from scripts.operators.session import Session
 
-# The columns of the list. What is not among them is in the campaign's own view.
-SHOWN = (Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.REJECTED, Status.UNKNOWN, Status.EXPIRED)
+# The columns of the list: what a message may end in. What is under way is in the campaign's own view.
+_ENDS = (Status.UNDELIVERED, Status.REJECTED, Status.UNKNOWN, Status.EXPIRED, Status.CANCELLED)
+SHOWN = (Status.SENT, Status.DELIVERED, *_ENDS)
 
 
 def campaigns(context: typer.Context) -> None:

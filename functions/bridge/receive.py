@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bridge.aws import CALL_SECONDS
 from bridge.errors import AccountError, BadRequest, LogRefused, NothingAccepted, TooLarge, UnknownAccount
 from bridge.kept import ReceiptCall
 from bridge.match import Match, Matcher
@@ -19,7 +20,7 @@ from bridge.message_central.shapes import field_names, media_type
 from bridge.pending import PARKED_RECEIPTS, Pending, put
 from bridge.sqs import Body, Queued
 from bridge.telemetry import CAUSE_METRICS, logger
-from bridge.waiting import account_or_none, note_unusable
+from bridge.waiting import LOOK_UP_SECONDS, account_or_none, note_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +122,9 @@ class Receiver:
             kind = type(error).__name__
             logger.error("malformed receipt job: retried, then dead-lettered", id=message.id, error=kind)
             return False
-        account = account_or_none(self._secrets, pending.account, invocation, "receipts")
+        account = None
+        if invocation.deadline.allows(LOOK_UP_SECONDS + CALL_SECONDS):  # and to park it again
+            account = account_or_none(self._secrets, pending.account, invocation, "receipts")
         if account and self._take_up(waiting, account, pending.since, invocation):
             return True
         return self._park([pending], invocation)

@@ -13,7 +13,7 @@ from bridge.log.row import Row
 from bridge.log.transitions import FINAL
 from bridge.pending import DELAYED_REPORTS, Pending, put
 from bridge.telemetry import logger
-from bridge.waiting import account_or_none, note_unusable
+from bridge.waiting import LOOK_UP_SECONDS, account_or_none, note_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,14 +118,14 @@ class Reporter:
 
     def _post(self, pending: Pending, invocation: Invocation) -> bool:
         """Post; what has to be posted again is queued. False when it is neither posted nor queued."""
+        if not invocation.deadline.allows(LOOK_UP_SECONDS + POST_SECONDS + QUEUE_SECONDS):
+            # Ended half-way, this invocation would come again with what was already posted.
+            return put(self._queue, [pending], self._clock(), invocation.deadline)
         account = account_or_none(self._secrets, pending.account, invocation, "reports")
         if not account:
             return self._later(pending, invocation)
         if not account.callback_url:
             return True  # switched off since
-        if not invocation.deadline.allows(POST_SECONDS + QUEUE_SECONDS):
-            # Ended half-way, this invocation would come again with what was already posted.
-            return put(self._queue, [pending], self._clock(), invocation.deadline)
         events = _events_of(pending)
         if events[0].encryption and not account.encryption_keys:
             # What came encrypted does not go back in plain text.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.aws import CALL_SECONDS
 from bridge.errors import AccountError, AccountUnavailable
 from bridge.telemetry import logger
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from bridge.account import Account
     from bridge.invocation import Invocation
     from bridge.secrets import Secrets
+
+LOOK_UP_SECONDS = 2 * CALL_SECONDS
+"""How long the two calls of a look-up take where Secrets Manager hangs. A batch may name ten accounts: who has less
+time left looks none up, or Lambda ends it half-way.
+"""
 
 
 def account_or_none(secrets: Secrets, account_id: str, invocation: Invocation, waiting: str) -> Account | None:

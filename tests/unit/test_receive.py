@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bridge.pending import DAY_SECONDS
+from bridge.aws import CALL_SECONDS
+from bridge.pending import DAY_SECONDS, Pending
 from bridge.receive import THREADS
 from tests.fakes.faults import APPLIED, DENIED, LOST_AFTER, LOST_BEFORE, NOT_APPLIED, THROTTLED, Fault
 from tests.fakes.values import ACCOUNT_ID, RECEIPT_KEY, START, message_id, number, secret
 from tests.unit.harness import metrics
 from tests.unit.receipt_harness import OTHER_ACCOUNT, OTHER_KEY, SECRET, ReceiptHarness, receipt, row
 
+SECONDS = 19.5  # of receive's Timeout, less what the answer takes
 OK = (200, {"status": "ok", "processed": 1, "kept": 0})
 KEPT = (200, {"status": "ok", "processed": 0, "kept": 1})
 NOT_FOUND = (404, {"message": "Not Found"})
@@ -214,6 +216,29 @@ def test_a_parked_receipt_of_an_account_that_cannot_be_read_waits_without_an_ala
 
     assert len(harness.parked.entries) == 1
     assert "AccountMisconfigured" not in harness.counts
+
+
+@pytest.mark.fault("secret-unreachable")
+def test_secrets_that_all_hang_leave_the_time_to_park_the_receipts_again(harness: ReceiptHarness):
+    accounts = [f"ACCOUNT-{n}" for n in range(10)]
+    harness.secrets.secrets |= {f"bridge/{account}": secret() for account in accounts}
+    harness.put(*[row(n, "sending", account=account) for n, account in enumerate(accounts)])
+    for n, account in enumerate(accounts):
+        assert harness.post(receipt(n), account=account)[0] == 200
+    harness.clock.sleep(2 * 3_600)  # they are in memory for an hour
+
+    def hangs(point: str) -> None:
+        if point == "before get_secret_value":
+            harness.clock.sleep(2 * CALL_SECONDS)
+
+    harness.secrets.around = hangs
+    harness.secrets.down("get_secret_value", LOST_BEFORE)
+    begin = harness.clock.now
+
+    assert harness.retry_parked(seconds=SECONDS) == []
+
+    assert harness.clock.now - begin < SECONDS
+    assert sorted(Pending.decode(entry.body).account for entry in harness.parked.entries) == accounts
 
 
 # ── the log or the queue fails ───────────────────────────────────────────────

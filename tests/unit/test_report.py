@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.aws import CALL_SECONDS
 from bridge.clevertap.callbacks import POST_SECONDS
 from bridge.log.transitions import FINAL
 from bridge.message import Status
-from bridge.pending import DAY_SECONDS
+from bridge.pending import DAY_SECONDS, Pending
 from bridge.report import QUEUE_SECONDS
 from bridge.sqs import MAX_BYTES
 from tests.fakes.clevertap import SILENCES, answer, judge
@@ -119,6 +120,29 @@ def test_what_was_final_from_the_start_is_reported_with_code_and_reason(harness:
 
 def test_an_event_without_records_is_done(harness: ReceiptHarness):
     assert harness.report({"Records": []}) == {"batchItemFailures": []}
+
+
+@pytest.mark.fault("secret-unreachable")
+def test_secrets_that_all_hang_leave_the_time_to_queue_the_reports(harness: ReceiptHarness):
+    """Else Lambda would end it, and what was posted before would be posted again."""
+    others = [f"ACCOUNT-{n}" for n in range(10)]
+    harness.stream(delivered())
+
+    def hangs(point: str) -> None:
+        if point == "before get_secret_value":
+            harness.clock.sleep(2 * CALL_SECONDS)
+
+    harness.secrets.around = hangs
+    harness.secrets.down("get_secret_value", LOST_BEFORE)
+    begin = harness.clock.now
+
+    failed = harness.stream(delivered(1), *[delivered(n, account) for n, account in enumerate(others, 2)])
+
+    assert harness.clock.now - begin < 59
+    assert failed == []
+    assert harness.clevertap.metas == {message_id(0): 1, message_id(1): 1}
+    waiting = [Pending.decode(entry.body).account for entry in harness.delayed.entries]
+    assert sorted(waiting) == others
 
 
 # ── posting ──────────────────────────────────────────────────────────────────

@@ -19,7 +19,9 @@ MOST_BYTES = 10_485_760  # of a body: API Gateway takes no larger one
 
 @dataclass(frozen=True, slots=True)
 class ReceiptCall:
-    """What one call held; `since`: when it came, in epoch seconds. People's numbers stay out of its `repr`."""
+    """What one call held; `since`: when it came, in epoch seconds. `source`, the address it came from, is not kept.
+    People's numbers stay out of its `repr`.
+    """
 
     account: str
     body: bytes = field(repr=False)
@@ -27,6 +29,7 @@ class ReceiptCall:
     method: str
     content_type: str
     since: float = 0.0
+    source: str = ""
 
     def encode(self) -> str:
         """As an SQS body: the call's own body as it stands, or compressed where it would be too long.

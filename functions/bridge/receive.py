@@ -88,7 +88,7 @@ class Receiver:
             NothingAccepted: some could be neither written, parked nor kept; all have to come again.
             TooLarge: nothing was recognised, and it is too large to be kept.
         """
-        account = self._authenticated(call.account, key, invocation)
+        account = self._authenticated(call, key, invocation)
         return self._take(replace(call, since=self._clock()), account, invocation)
 
     def _take(self, call: ReceiptCall, account: Account, invocation: Invocation) -> ReceiptCounts:
@@ -142,14 +142,14 @@ class Receiver:
         except (NothingAccepted, TooLarge):
             return False
 
-    def _authenticated(self, account_id: str, key: str, invocation: Invocation) -> Account:
+    def _authenticated(self, call: ReceiptCall, key: str, invocation: Invocation) -> Account:
         try:
-            return self._authenticator.authenticate_receipts(account_id, key)
+            return self._authenticator.authenticate_receipts(call.account, key, call.source)
         except UnknownAccount:
             raise
         except AccountError as error:
             # Anybody may name any account: only one that was found before is counted by its name.
-            known = account_id if self._authenticator.knows(account_id) else "-"
+            known = call.account if self._authenticator.knows(call.account) else "-"
             note_unusable(error, known, invocation, "receipts")
             raise
 

@@ -12,7 +12,7 @@ from bridge.clevertap.credentials import read_credentials
 from bridge.errors import BridgeError, CannotOpen, Misconfigured, NotAuthenticated, RequestError
 from bridge.telemetry import logger
 from handlers.entry import lambda_handler
-from handlers.http_api import HttpResponse, body_of, headers_of, response
+from handlers.http_api import HttpResponse, body_of, headers_of, response, source_of
 
 if TYPE_CHECKING:
     from bridge.accept import Acceptor
@@ -31,7 +31,7 @@ def accept(
     account, reason = "", None
     try:
         post = Post(headers_of(event), body_of(event))
-        credentials = read_credentials(post.headers)
+        credentials = read_credentials(post.headers, source_of(event))
         account = credentials.account
         answer = response(*acceptor.accept(post, authenticator.authenticate(credentials), invocation))
     except BridgeError as error:

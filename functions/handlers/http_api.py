@@ -17,6 +17,11 @@ def headers_of(event: dict[str, Any]) -> dict[str, str]:
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
+def source_of(event: dict[str, Any]) -> str:
+    """The address that the request came from, as API Gateway saw it; no header can say otherwise."""
+    return str((event.get("requestContext") or {}).get("http", {}).get("sourceIp", ""))
+
+
 def body_of(event: dict[str, Any]) -> bytes:
     """The request's body; API Gateway encodes what it does not take for text."""
     body = event.get("body") or ""

@@ -12,7 +12,7 @@ from bridge.errors import AccountError, NothingAccepted, TooLarge, UnknownAccoun
 from bridge.kept import ReceiptCall
 from bridge.telemetry import logger
 from handlers.entry import lambda_handler
-from handlers.http_api import HttpResponse, body_of, headers_of, response
+from handlers.http_api import HttpResponse, body_of, headers_of, response, source_of
 from handlers.sqs_event import failures, sqs_messages
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _call(event: dict[str, Any], account: str) -> ReceiptCall:
         query=event.get("rawQueryString") or "",
         method=(event.get("requestContext") or {}).get("http", {}).get("method", ""),
         content_type=headers_of(event).get("content-type", ""),
+        source=source_of(event),
     )
 
 

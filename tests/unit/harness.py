@@ -133,12 +133,19 @@ class Handlers(Fakes):
         self.accept = lambda_handler(partial(accept, app.accept, app.authenticator), 0.5)
         self.dispatch = lambda_handler(partial(dispatch, app.dispatch), 1.0)
 
-    def post(self, body: Any, headers: dict[str, str] | None = None, *, encoded: bool = False) -> tuple[int, Any]:
+    def post(self, body: Any, headers: dict[str, str] | None = None, **options: Any) -> tuple[int, Any]:
         """What CleverTap gets: the status, and the body as JSON."""
-        answer = self.raw(body, headers, encoded=encoded)
+        answer = self.raw(body, headers, **options)
         return answer["statusCode"], json.loads(answer["body"])
 
-    def raw(self, body: Any, headers: dict[str, str] | None = None, *, encoded: bool = False) -> dict[str, Any]:
+    def raw(
+        self,
+        body: Any,
+        headers: dict[str, str] | None = None,
+        *,
+        encoded: bool = False,
+        source: str = "192.0.2.1",
+    ) -> dict[str, Any]:
         text = body if isinstance(body, str | bytes) else json.dumps(body)
         if encoded or isinstance(text, bytes):
             text = base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
@@ -148,7 +155,7 @@ class Handlers(Fakes):
             "routeKey": "POST /sms",
             "rawPath": "/sms",
             "headers": KEY_HEADERS if headers is None else headers,
-            "requestContext": {"http": {"method": "POST", "path": "/sms", "sourceIp": "192.0.2.1"}},
+            "requestContext": {"http": {"method": "POST", "path": "/sms", "sourceIp": source}},
             "body": text,
             "isBase64Encoded": encoded,
         }

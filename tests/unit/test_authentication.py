@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.authentication import GUESSES, OVERLAP_SECONDS, Authenticator
+from bridge.authentication import GUESSES, MOST_GUESSES, OVERLAP_SECONDS, Authenticator
 from bridge.clevertap.credentials import Credentials
 from bridge.errors import AccountUnavailable, Misconfigured, NotAuthenticated, UnknownAccount
 from bridge.secrets import CACHE_SECONDS, REREAD_SECONDS, SILENT_SECONDS, UNKNOWN_SECONDS, Secrets
@@ -381,6 +381,32 @@ def test_a_new_account_waits_for_a_minute_at_most_after_guesses(callers: Authent
 
     clock.sleep(UNKNOWN_SECONDS)
     assert callers.authenticate(key()).id == ACCOUNT_ID
+
+
+@pytest.mark.fault("accounts-guessed")
+def test_who_guesses_without_end_shuts_out_nobody_elses_account_not_even_of_a_new_instance(
+    callers: Authenticator, manager: FakeSecretsManager, clock: Clock
+):
+    for n in range(12_000):  # ten a second, for twenty minutes
+        refused(callers, Credentials(f"G{n}", {"apiKey": "a guess"}, "198.51.100.7"))
+        clock.sleep(0.1)
+        if n == 6_000:
+            assert callers.authenticate(Credentials(ACCOUNT_ID, {"apiKey": API_KEY}, "192.0.2.1")).id == ACCOUNT_ID
+        if n == 9_000:
+            manager.secrets["bridge/NEW"] = secret()
+            assert callers.authenticate_receipts("NEW", RECEIPT_KEY, "192.0.2.2").id == "NEW"
+    assert manager.reads <= 20 * GUESSES + 10
+
+
+@pytest.mark.fault("accounts-guessed")
+def test_guesses_from_everywhere_cost_some_look_ups_a_minute(
+    callers: Authenticator, accounts: Secrets, manager: FakeSecretsManager
+):
+    for n in range(10 * MOST_GUESSES):
+        refused(callers, Credentials(f"G{n}", {"apiKey": "a guess"}, f"198.51.100.{n}"))
+
+    assert manager.reads == MOST_GUESSES
+    assert len(accounts._records) <= MOST_GUESSES
 
 
 def test_accounts_that_exist_use_up_no_guesses(callers: Authenticator, manager: FakeSecretsManager):

@@ -265,6 +265,16 @@ def test_names_that_strangers_make_up_are_no_accounts_of_ours_in_the_metrics(
     assert {*metrics(capsys.readouterr().out)} == {("-", "AcceptLatency")}
 
 
+@pytest.mark.fault("accounts-guessed")
+def test_an_instance_that_only_guesses_have_reached_lets_in_whoever_calls_from_elsewhere(handlers: Handlers):
+    for n in range(GUESSES + 5):
+        guess = {"account": f"MADE-UP-{n}", "x-api-key": API_KEY, "x-forwarded-for": f"192.0.2.{n}"}
+        assert handlers.post(ONE, guess, source="198.51.100.7")[0] == 401
+
+    assert handlers.post(ONE, source="198.51.100.7")[0] == 401, "who guessed waits"
+    assert handlers.post(ONE)[0] == 200
+
+
 @pytest.mark.parametrize("pasted", ["tok\nen", "tok\u2013en"])
 def test_a_token_that_was_pasted_with_a_line_break_is_503_and_shows_nowhere(handlers: Handlers, pasted: str):
     handlers.secrets.secrets[NAME] = secret(authToken=pasted)

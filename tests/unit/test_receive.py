@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from bridge.authentication import GUESSES
 from bridge.aws import CALL_SECONDS
 from bridge.pending import DAY_SECONDS, Pending
 from bridge.receive import THREADS
@@ -136,6 +137,19 @@ def test_names_that_strangers_make_up_are_no_accounts_of_ours_in_the_metrics(har
         assert harness.post(receipt(), account=name) == LATER
 
     assert {*metrics(capsys.readouterr().out)} == {("-", "AccountMisconfigured")}
+
+
+@pytest.mark.fault("accounts-guessed")
+def test_an_instance_that_only_guesses_have_reached_takes_receipts_from_elsewhere(harness: ReceiptHarness):
+    harness.put(row())
+    guesser, vendor = ({"http": {"method": "POST", "sourceIp": one}} for one in ("198.51.100.7", "192.0.2.1"))
+
+    for n in range(GUESSES + 5):
+        assert harness.post(receipt(), account=f"MADE-UP-{n}", requestContext=guesser) == NOT_FOUND
+
+    assert harness.post(receipt(), requestContext=guesser) == NOT_FOUND, "who guessed waits"
+    assert harness.post(receipt(), requestContext=vendor)[0] == 200
+    assert harness.status() == "delivered"
 
 
 # ── parked ───────────────────────────────────────────────────────────────────

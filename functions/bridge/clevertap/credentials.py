@@ -20,14 +20,17 @@ ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a caller gave: the account, and for each field of its secret the value that has to be there."""
+    """What a caller gave: the account, and for each field of its secret the value that has to be there. `source` is the
+    address that the call came from.
+    """
 
     account: str
     claims: Mapping[str, str] = field(repr=False)
+    source: str = ""
 
 
-def read_credentials(headers: Mapping[str, str]) -> Credentials:
-    """The credentials in a request's headers, whose names are in lower case.
+def read_credentials(headers: Mapping[str, str], source: str = "") -> Credentials:
+    """The credentials in the headers, their names in lower case, of a request from the address `source`.
 
     The first way that is there counts: `x-api-key`, then Basic authentication, then Message Central's own triple.
 
@@ -46,7 +49,7 @@ def read_credentials(headers: Mapping[str, str]) -> Credentials:
         claims = {name: headers.get(name.lower(), "").strip() for name in ("customerId", "email", "password")}
     if not ACCOUNT_ID.fullmatch(account) or not all(claims.values()):
         raise NotAuthenticated("not authenticated")
-    return Credentials(account, claims)
+    return Credentials(account, claims, source)
 
 
 def _basic(header: str) -> tuple[str, str]:

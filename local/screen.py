@@ -157,4 +157,6 @@ def line(row: dict[str, Any], now: datetime) -> Text:
     colour = COLOURS.get(status, "white")
     code = f"code {row['code']}" if row.get("code") else ""
     more = " ".join(part for part in (row.get("verificationId", ""), code, row.get("reason", "")) if part)
-    return Text.assemble(f"{now:%H:%M:%S}  {masked(row['recipient'])}  ", (f"{status:12}", colour), more)
+    shown = (f"{now:%H:%M:%S}  {masked(row['recipient'])}  ", f"{status:12}", more)
+    before, status, more = ("".join(one if one.isprintable() else "�" for one in text) for text in shown)
+    return Text.assemble(before, (status, colour), more)

@@ -16,6 +16,7 @@ from bridge.errors import BridgeError
 from scripts.operators import target
 from scripts.operators.commands import audit, campaigns, form, keys, messages, receipts, reports, smoke, steering
 from scripts.operators.errors import CommandError, Exit, UsageError
+from scripts.operators.output import printable
 from scripts.operators.session import Session
 
 if TYPE_CHECKING:
@@ -106,5 +107,5 @@ def hoisted(words: Sequence[str]) -> list[str]:
 
 
 def _failed(text: str, code: Exit) -> Exit:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
     return code

@@ -20,11 +20,11 @@ class Output:
 
     def show(self, document: Any, text: str) -> None:
         """A result: as JSON, or as the text for people."""
-        print(json.dumps(document, indent=2, ensure_ascii=False) if self.as_json else text)
+        print(_json(document) if self.as_json else printable(text))
 
     def remark(self, text: str) -> None:
         """Tell a person something beside the result."""
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is changed. Raises NotConfirmed."""
@@ -32,9 +32,22 @@ class Output:
             return
         if not sys.stdin.isatty():
             raise NotConfirmed(f"{question} There is no terminal to ask in: use --yes.")
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise NotConfirmed("Nothing was changed.")
+
+
+class TerminalWriter:
+    """Where rows are written that a person looks at: as a terminal's stdout, but nothing in them steers it."""
+
+    def write(self, text: str) -> int:
+        """Write a text. Lines may end as CSV's do."""
+        return sys.stdout.write(printable(text.replace("\r\n", "\n")))
+
+
+def printable(text: str) -> str:
+    """A text without what would steer a terminal but its line breaks: others wrote parts of it."""
+    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -65,4 +78,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return printable(text).replace("\n", "�")
+
+
+def _json(document: Any) -> str:
+    """JSON that reads well in every script; what would steer a terminal is escaped, as JSON itself does with some."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)

@@ -44,12 +44,22 @@ def test_lines_are_rows_as_the_table_has_them():
 
 def test_a_spreadsheet_finds_columns_and_no_formulas():
     to = io.StringIO()
-    hostile = ["=1+1", "+1+1", "@SUM(A1)", "-2", "\tx", "a\n,b"]
+    hostile = ["=1+1", "+1+1", "@SUM(A1)", "-2", "\tx", "\0=1", "\n=1", "\uff1d1+1", "a\n,b"]
 
     assert write_csv([row(index, text=text) for index, text in enumerate(hostile)], to) == len(hostile)
 
     rows = list(csv.DictReader(io.StringIO(to.getvalue())))
-    assert [one["text"] for one in rows] == ["'=1+1", "'+1+1", "'@SUM(A1)", "'-2", "'\tx", "a\n,b"]
+    assert [one["text"] for one in rows] == [
+        "'=1+1",
+        "'+1+1",
+        "'@SUM(A1)",
+        "'-2",
+        "'\tx",
+        "'\0=1",
+        "'\n=1",
+        "'\uff1d1+1",
+        "a\n,b",
+    ]
     assert rows[0]["recipient"] == number(0), "a number stays one"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import time
@@ -320,6 +321,29 @@ def test_what_others_wrote_cannot_steer_the_terminal():
     assert fields([("note", "x\x07"), ("absent", None)]) == "note  x�"
 
 
+HOSTILE = "42\x1b]0;owned\x07\x1b[2J\x9b2J\u202e"  # a window's title, a cleared screen in both ways, and text backwards
+
+
+@pytest.mark.parametrize("mode", [(), ("--json",)])
+def test_no_campaigns_id_nor_text_steers_the_terminal_whatever_is_said_of_it(
+    operators: Operators, bridge: Bridge, mode: tuple[str, ...]
+):
+    ended_row = row(1, "expired", campaign_id=HOSTILE, text=HOSTILE, reason=HOSTILE, final_at=times.iso(START))
+    bridge.dynamodb.put(ended_row)
+    bridge.app_now.controls.change((ACCOUNT_ID, campaign_key(HOSTILE)), State.STOPPED, by="ana", note=HOSTILE)
+
+    status = operators("status", number(1), *mode)
+    refused = operators("resend", "--number", number(1), "--yes", *mode)
+    campaign = operators("campaign", HOSTILE, *mode)
+
+    assert (status.code, refused.code, campaign.code) == (0, 1, 0)
+    assert "resume it first" in refused.err
+    for ended in (status, refused, campaign):
+        assert all(letter.isprintable() or letter == "\n" for letter in ended.out + ended.err), ended
+    if mode:
+        assert status.document() == [ended_row.to_document()]
+
+
 # Messages
 
 
@@ -476,6 +500,22 @@ def test_a_day_is_exported_as_csv_or_as_lines(operators: Operators, bridge: Brid
     assert len(operators("export", "--day", "2026-11-28").out.splitlines()) == 2
     assert json.loads(operators("export", "--day", "2026-11-28", "--json").out)["recipient"] == number(1)
     assert operators("export", "--day", "today").code == 1
+
+
+@pytest.mark.parametrize("mode", [(), ("--json",)])
+def test_an_export_into_a_file_is_as_the_table_has_it_and_one_on_the_screen_steers_no_terminal(
+    operators: Operators, bridge: Bridge, monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...]
+):
+    bridge.dynamodb.put(row(1, text=HOSTILE))
+
+    into_a_file = operators("export", "--day", times.iso(START)[:10], *mode)
+    monkeypatch.setattr(output.sys.stdout, "isatty", lambda: True)
+    on_the_screen = operators("export", "--day", times.iso(START)[:10], *mode)
+
+    written = json.loads(into_a_file.out) if mode else next(csv.DictReader(io.StringIO(into_a_file.out)))
+    assert written["text"] == HOSTILE
+    assert on_the_screen.out.count("\n") == into_a_file.out.count("\n")
+    assert all(letter.isprintable() or letter == "\n" for letter in on_the_screen.out)
 
 
 @pytest.mark.parametrize("day", ["2026-02-31", "2026-13-01", "0000-01-01"])

@@ -29,6 +29,15 @@ def test_words_that_look_like_markup_are_shown_and_end_nothing(words: str):
     assert shown.getvalue().endswith(f"rejected    [/]v {words}\n")
 
 
+def test_what_others_wrote_cannot_steer_the_terminal():
+    shown = io.StringIO()
+    document = row(1, "rejected", reason="a\x1b[2Jb\x9b2J", verification_id="\x1b]0;owned\x07").to_document()
+
+    Console(file=shown, highlight=False).print(line(document | {"recipient": "\x1b[2J"}, datetime.now(UTC)))
+
+    assert all(letter.isprintable() or letter == "\n" for letter in shown.getvalue()), shown.getvalue()
+
+
 def test_what_was_refused_and_came_again_is_not_waited_for_once_it_is_sent(monkeypatch: pytest.MonkeyPatch):
     dynamodb, shown = FakeDynamoDB(), io.StringIO()
     dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "-"] = {"accepted": {"N": "1"}}

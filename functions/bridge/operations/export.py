@@ -13,14 +13,17 @@ from bridge.log.row import ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import TextIO
+
+    from _typeshed import SupportsWrite
 
     from bridge.log.reader import Reader
     from bridge.log.row import Row
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"\+?\d+", re.ASCII)
-_FORMULA = tuple("=+-@\t\r")
+# What a spreadsheet takes for a formula's begin, or passes over before one: OWASP's ASVS 1.2.10, line ends, and the
+# wide forms that some languages' spreadsheets take for the same.
+_FORMULA = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
 
 
 class Exporter:
@@ -41,7 +44,7 @@ class Exporter:
         return self._reader.rows_of_day(account, day)
 
 
-def write_csv(rows: Iterable[Row], to: TextIO) -> int:
+def write_csv(rows: Iterable[Row], to: SupportsWrite[str]) -> int:
     """Write rows with a heading, under the names of the table's attributes; how many those were."""
     count = 0
     # RFC 4180's line ends: Python 3.11 quotes a text with a lone CR only where CR is one of them.
@@ -52,7 +55,7 @@ def write_csv(rows: Iterable[Row], to: TextIO) -> int:
     return count
 
 
-def write_lines(rows: Iterable[Row], to: TextIO) -> int:
+def write_lines(rows: Iterable[Row], to: SupportsWrite[str]) -> int:
     """Write rows as JSON, one a line; how many those were."""
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - counted

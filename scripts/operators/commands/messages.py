@@ -14,7 +14,7 @@ from bridge.operations.export import write_csv, write_lines
 from bridge.operations.messages import history, masked
 from scripts.operators.errors import CommandError, UsageError
 from scripts.operators.journal import write_down
-from scripts.operators.output import fields, table
+from scripts.operators.output import TerminalWriter, fields, table
 from scripts.operators.session import campaign_id, session_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def export(
     session = session_of(context)
     rows = session.bridge.export.day(day, session.account)
     write = write_lines if session.output.as_json else write_csv
-    count = write(rows, sys.stdout)
+    count = write(rows, TerminalWriter() if sys.stdout.isatty() else sys.stdout)
     session.output.remark(f"{count:,} messages.")
 
 

@@ -101,7 +101,7 @@ def verdict(response: Response) -> Outcome:
 def _look_up(status: int, reply: _Reply) -> Outcome:
     if status in WHATEVER_THE_CODE:
         return WHATEVER_THE_CODE[status]
-    if _NO_CREDIT_WORDS in reply.words.lower() and reply.code != SUCCESS:
+    if _NO_CREDIT_WORDS in reply.words.lower().replace("_", " ") and reply.code != SUCCESS:
         return NO_CREDIT
     for key in ((status, reply.code), (None, reply.code)):
         if key in VERDICTS:

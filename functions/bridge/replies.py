@@ -46,7 +46,7 @@ class Replies:
     def _pass_on(self, reply: TextBack, account: Account, since: float, invocation: Invocation) -> bool:
         try:
             row = last_message(self._log, account, reply, since, invocation.deadline)
-            event = reply_event(row, reply.text, since) if row else None
+            event = reply_event(row, reply.text, reply.answered, since) if row else None
         except LogUnavailable as error:
             logger.error("log does not answer: replies wait", account=account.id, reason=str(error))
             if isinstance(error, LogRefused):

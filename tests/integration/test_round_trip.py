@@ -286,13 +286,13 @@ def test_a_reply_reaches_clevertap(world: World):
     world.post([message])
     eventually(lambda: {row["status"] for row in world.log([message]).values()} == {"sent"})
 
-    answer = http.request("POST", world.bridge.receipts_url, fields={"mobileNumber": message["to"], "text": "Yes, ü"},
-                          encode_multipart=False)  # fmt: skip
+    reply = {"mobileNumber": message["to"], "text": "Yes, ü", "to": "5555"}
+    answer = http.request("POST", world.bridge.receipts_url, fields=reply, encode_multipart=False)
 
     assert answer.json() == {"status": "ok", "processed": 1, "kept": 0}
     [event] = eventually(lambda: list(world.clevertap.received.events))
     assert (event["event"], event["meta"], event["incomingText"]) == ("replied", message["messageId"], "Yes, ü")
-    assert event["toPhone"] == f"+{message['to']}"
+    assert event["toPhone"] == "5555"
     assert world.clevertap.received.invalid == []
 
 

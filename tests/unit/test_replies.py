@@ -36,7 +36,7 @@ def test_a_reply_is_told_clevertap_with_the_last_message_to_its_number(harness: 
 
     assert harness.post(reply()) == (200, {"status": "ok", "processed": 1, "kept": 0})
 
-    item = {"ts": int(START), "meta": message_id(), "description": "Reply", "toPhone": number(), "incomingText": YES}
+    item = {"ts": int(START), "meta": message_id(), "description": "Reply", "incomingText": YES}
     assert told(harness) == [{**item, "event": "replied"}]
     [(url, _)] = harness.clevertap.calls
     assert url == URL
@@ -55,6 +55,19 @@ def test_a_reply_is_read_with_what_may_stand_beside_it(harness: ReceiptHarness, 
     harness.post({name: value for name, value in reply(**changes).items() if value is not None})
 
     assert [item["incomingText"] for item in told(harness)] == [YES]
+
+
+@pytest.mark.parametrize("name", ["to", "shortCode", "LONGCODE"])
+def test_clevertap_is_told_the_number_that_was_replied_to(harness: ReceiptHarness, name: str):
+    """CleverTap's page on Generic SMS: `toPhone` is "the number to which the user replied", like 5555."""
+    harness.put(row())
+    harness.dynamodb.down("query", LOST_BEFORE)
+    harness.post(reply(**{name: " 5555 "}))
+    harness.dynamodb.heal()
+
+    assert harness.retry_parked() == []
+
+    assert [item["toPhone"] for item in told(harness)] == ["5555"]
 
 
 def test_replies_and_receipts_come_together_one_level_deep(harness: ReceiptHarness):

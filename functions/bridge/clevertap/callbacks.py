@@ -49,7 +49,8 @@ class Event:
     """What became of one message, for CleverTap, or what was answered to it. `ts` in epoch seconds, `meta` the
     message's id verbatim.
 
-    `code` is there for failures alone, `to_phone` and `incoming_text` for replies alone.
+    `code` is there for failures alone, `incoming_text` for replies alone, and with it, if it is known, `to_phone`: the
+    number that was replied to.
     """
 
     account: str
@@ -110,8 +111,8 @@ def event_of(row: Row, now: float) -> Event:
     )
 
 
-def reply_event(row: Row, text: str, at: float) -> Event:
-    """The event for a reply, which came at `at`, to the message of a row.
+def reply_event(row: Row, text: str, to_phone: str | None, at: float) -> Event:
+    """The event for a reply, written to `to_phone`, which came at `at`, to the message of a row.
 
     Raises:
         ValueError: nobody can tell how the message was encrypted.
@@ -123,7 +124,7 @@ def reply_event(row: Row, text: str, at: float) -> Event:
         description=REPLIED_TEXT,
         worker=(row.claimed_by or "").partition("/")[0],
         encryption=str(Seal.parse(row.encryption)) if row.encryption else None,
-        to_phone=row.recipient,
+        to_phone=to_phone,
         incoming_text=text,
     )
 

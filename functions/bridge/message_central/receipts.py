@@ -49,7 +49,8 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 # A reply: a text and the number of who sent it. The vendor has not confirmed it. Whatever else stands beside them makes
 # it something else, most likely a receipt that repeats the text that was sent, which nobody answered.
 TEXT = ("text",)
-BESIDE_A_REPLY = ("to", "shortcode", "longcode", "keyword", "time", "timestamp", "date", "datetime", "receivedat")
+ANSWERED = ("to", "shortcode", "longcode")  # the number that a person replied to
+BESIDE_A_REPLY = (*ANSWERED, "keyword", "time", "timestamp", "date", "datetime", "receivedat")
 MAX_TEXT = 512  # characters of a reply that CleverTap is told
 _SMPP_RECEIPT = re.compile(r"\bid:.*\bstat:", re.IGNORECASE | re.DOTALL)
 
@@ -105,11 +106,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class TextBack:
-    """A reply: what a person answered to a message. `number` as the vendor wrote it."""
+    """A reply: what a person answered to a message. `number` as the vendor wrote it; `answered`, if it says so, is the
+    number that the person wrote to.
+    """
 
     number: str
     text: str = field(repr=False)
     country_code: str | None = None
+    answered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,13 @@ def _read_reply(index: int, document: Any) -> TextBack | Unrecognised:
         given = _texts(document, MAX_TEXT)
         number, text = _first(given, FIELDS["number"]), _first(given, TEXT)
         if number and text and not any(map(_tells_a_status, given.values())):
-            return TextBack(number[:MAX_VALUE], text, _first(given, OPTIONAL["country_code"]))
+            answered = _first(given, ANSWERED)
+            return TextBack(
+                number[:MAX_VALUE],
+                text,
+                _first(given, OPTIONAL["country_code"]),
+                answered[:MAX_VALUE] if answered else None,
+            )
     return Unrecognised(index, "it is not a reply", document=document)
 
 

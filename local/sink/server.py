@@ -97,7 +97,8 @@ class Sink(HttpServer):
             elif not processes_all and place % 2:
                 fault = "try again"
             if fault:
-                unprocessed.append({"status": "fail", "code": 400, "error": fault, "record": item})
+                record = {"event": item["event"], "data": [{key: item[key] for key in item if key != "event"}]}
+                unprocessed.append({"status": "fail", "code": 400, "error": fault, "record": record})
             else:
                 self.received.events.append({**item, "at": time.time()})
         processed = len(items) - len(unprocessed)

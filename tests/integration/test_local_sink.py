@@ -56,7 +56,7 @@ def test_an_item_that_breaks_the_contract_is_given_back(clevertap, item):
     answer = post(clevertap, call("failed", item, FAILED))
 
     assert answer.json()["status"] == "partial"
-    assert answer.json()["unprocessed"][0]["record"] == {**item, "event": "failed"}
+    assert answer.json()["unprocessed"][0]["record"] == {"event": "failed", "data": [item]}
     assert clevertap.received.counts()["invalid"] == 1
     assert clevertap.received.counts()["events"] == 1
 
@@ -91,7 +91,7 @@ def test_it_processes_a_part_when_it_is_told(clevertap):
     answer = post(clevertap, call("delivered", DELIVERED, {**DELIVERED, "meta": "m-3."})).json()
 
     assert (answer["status"], answer["processed"]) == ("partial", 1)
-    assert answer["unprocessed"][0]["record"]["meta"] == "m-3."
+    assert [item["meta"] for item in answer["unprocessed"][0]["record"]["data"]] == ["m-3."]
 
 
 def test_two_final_events_for_a_message_show_as_a_duplicate(clevertap):

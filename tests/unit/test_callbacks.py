@@ -157,7 +157,12 @@ def test_no_answer_means_again(callbacks: Callbacks, clevertap: FakeCleverTap, s
     [
         (b'{"status": "partial", "processed": 1, "unprocessed": [{"status": "fail", "code": 400}]}', 1),
         (b'{"status": "fail", "processed": 0, "unprocessed": [{}, {}]}', 2),
+        (b'{"unprocessed": [{"code": 400, "record": {"event": "failed", "data": [{"ts": 1}]}}]}', 1),
+        (b'{"unprocessed": [{"code": 400, "record": {"event": "failed", "data": [{"ts": 1}, {"ts": 2}]}}]}', 2),
+        (b'{"unprocessed": [{"record": "x"}]}', 1),
+        (b'{"unprocessed": [{"record": {"data": []}}]}', 1),
         (b'{"status": "success", "processed": 2, "unprocessed": []}', 0),
+        (b'{"status": "success", "message": "Callback processed successfully", "data": {"processed_events": 2}}', 0),
         (b'{"status": "success"}', 0),
         (b'{"unprocessed": null}', 0),
         (b'{"unprocessed": 7}', 0),

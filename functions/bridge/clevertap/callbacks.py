@@ -208,8 +208,15 @@ def _reply(status: int, body: bytes, count: int) -> Reply:
 
 def _unprocessed(body: bytes) -> int:
     """How many events CleverTap says it could not use, though it accepted the call."""
-    items = json_object(body).get("unprocessed")
-    return len(items) if isinstance(items, list) else 0
+    refused = json_object(body).get("unprocessed")
+    return sum(map(_events_in, refused)) if isinstance(refused, list) else 0
+
+
+def _events_in(refused: Any) -> int:
+    """How many events one entry of `unprocessed` holds: its `record` has them as they were posted, in an array."""
+    record = refused.get("record") if isinstance(refused, dict) else None
+    data = record.get("data") if isinstance(record, dict) else None
+    return len(data) if data and isinstance(data, list) else 1
 
 
 def _split(url: str) -> tuple[str, str]:

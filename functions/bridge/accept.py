@@ -86,6 +86,7 @@ class Acceptor:
 
         Raises:
             RequestError: it holds no messages that could be read.
+            AccountError: it is encrypted, and the secret, read again for its key, cannot be used now.
             NothingAccepted: nothing of it was sent or queued, and nothing will be.
         """
         parsed = self._read(post, account)

@@ -1,7 +1,8 @@
 """The one place that puts the bridge together: real parts on Lambda, fakes in tests.
 
 Each part is made when it is first used, and imports what it needs only then: a function pays at its cold start for
-nothing that it does not use. That is why this file, and no other, imports inside its functions.
+nothing that it does not use. That is why this file imports inside its functions; beside it only `aws_api/` does, for
+what is rarely needed.
 """
 
 from __future__ import annotations

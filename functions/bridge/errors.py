@@ -25,6 +25,7 @@ BridgeError
 │   ├── NotSent            surely nothing was written
 │   └── MaybeSent          the request was written, at least in part
 ├── Refused                a person asks for what cannot be done now
+├── ChangedMeanwhile       somebody else changed a secret in the same moment (operations/rotate_key.py)
 └── NothingAccepted        503: neither the vendor nor the queue took anything
 """
 

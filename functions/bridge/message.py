@@ -82,13 +82,14 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to one recipient; its key is `(recipient, message_id)`.
+    """One text to one recipient; its key is recipient, account and message id.
 
     `recipient` is E.164 with the plus, `country_code` its country calling code without (`91`).
     `encryption`, of one that came encrypted, is how (`clevertap.encryption.Seal`): its report goes back likewise.
     `accepted_at` is in epoch seconds. `attempts` counts the attempts made before now.
     `unsent_claims` names claims under which the message was surely not sent: while one of them stands, the message may
     be claimed again. `resend`: it came to an end before, and is sent again on a person's word.
+    `waited_for`: CleverTap waits, or waited, for what becomes of it, so that its row counts it as accepted.
     """
 
     account: str
@@ -106,6 +107,7 @@ class Message:
     attempts: int = 0
     unsent_claims: Sequence[str] = ()
     resend: Resend | None = None
+    waited_for: bool = False
 
     @property
     def sent_in_doubt(self) -> bool:
@@ -113,8 +115,6 @@ class Message:
         at the vendor, nobody knows more of it than that it is `unknown`.
         """
         return self.resend is not None and self.resend.status is Status.UNKNOWN
-
-    waited_for: bool = False
 
     @property
     def national_number(self) -> str:

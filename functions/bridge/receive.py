@@ -86,7 +86,7 @@ class Receiver:
             UnknownAccount: there is no such account, or the key is not its.
             AccountError: the account's secret cannot be used now.
             NothingAccepted: some could be neither written, parked nor kept; all have to come again.
-            TooLarge: nothing was recognised, and it is too large to be kept.
+            TooLarge: what was not recognised is too large to be kept.
         """
         account = self._authenticated(call, key, invocation)
         return self._take(replace(call, since=self._clock()), account, invocation)

@@ -39,7 +39,7 @@ def backoff(attempts: int, fraction: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment by which something has to be over, on a monotonic clock in seconds."""
+    """The moment by which something has to be over, in seconds on its clock: a monotonic one in an invocation."""
 
     at: float
     clock: Callable[[], float]

@@ -31,6 +31,7 @@ class ForgetPages:
 
         Raises:
             LogUnavailable: the log did not answer; a part may be forgotten.
+            MalformedRow: somebody edited a row; nothing was done.
         """
         rows = self._forgetter.find(request.parameter("number"), request.account)
         if not rows:

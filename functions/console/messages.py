@@ -37,6 +37,7 @@ class MessagePages:
 
         Raises:
             LogUnavailable: the log cannot be read.
+            MalformedRow: somebody edited a row.
         """
         number, message_id = request.field("number") or request.parameter("number"), request.field("message_id")
         if message_id and number:
@@ -59,6 +60,7 @@ class MessagePages:
 
         Raises:
             LogUnavailable: the log cannot be read.
+            MalformedRow: somebody edited a row.
         """
         number, message_id = request.parameter("number"), request.parameter("message_id")
         row = self._messages.one(number, request.account, message_id)

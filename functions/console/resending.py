@@ -32,6 +32,7 @@ class ResendPages:
 
         Raises:
             LogUnavailable: a table did not answer; nothing was queued.
+            MalformedRow: somebody edited a row; nothing was done.
         """
         row = self._messages.one(request.parameter("number"), request.account, request.parameter("message_id"))
         if not row:

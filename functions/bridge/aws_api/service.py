@@ -47,6 +47,7 @@ class JsonService:
 
         Raises:
             AwsUnreached: the environment names no region.
+            ValueError: its proxy is none that can be used.
         """
         region = environment.region()
         url = environment.endpoint(service, region)

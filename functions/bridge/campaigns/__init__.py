@@ -1,1 +1,1 @@
-"""What the workers of an account share: one item an account in the table `CampaignTable`."""
+"""The table `CampaignTable`: campaigns with their counters and controls, and what the workers of an account share."""

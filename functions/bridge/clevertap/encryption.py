@@ -55,7 +55,8 @@ class Opener:
 
         Raises:
             TooLarge: the body cannot be one of CleverTap's.
-            CannotOpen: whatever else is wrong.
+            CannotOpen: whatever else is wrong with it.
+            AccountError: the secret had to be read again, for another key, and cannot be used now.
         """
         sealed = _sealed(headers, body, account.id)
         key = self._key(sealed.seal.version, account)

@@ -28,7 +28,7 @@ _TEMPLATE_ID = re.compile(r"[0-9]{19}")  # a DLT content template's
 
 
 class InvalidRecord(Exception):
-    """A record cannot become a message."""
+    """A record cannot become a message. Stays within this file."""
 
     def __init__(self, failure: Failure, reason: str) -> None:
         super().__init__(reason)

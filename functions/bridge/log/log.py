@@ -190,6 +190,7 @@ class Log:
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
+            ValueError, KeyError, TypeError: a person has edited a row.
         """
         return list(
             self._table.query(

@@ -41,7 +41,7 @@ class Reader:
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
-            MalformedRow: somebody edited one of them.
+            MalformedRow: somebody edited it.
         """
         items = self._table.look_up(
             ConsistentRead=True,

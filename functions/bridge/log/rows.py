@@ -72,10 +72,7 @@ class Rows:
         )
 
     def rejection_row(self, rejection: Rejection, account_id: str, *, report: bool) -> Row:
-        """The row of a record that never became a message, or of a message that was not queued.
-
-        `accepted_at` in epoch seconds.
-        """
+        """The row of a record that never became a message, or of a message that was not queued."""
         now = self._clock()
         return Row(
             recipient=rejection.recipient,

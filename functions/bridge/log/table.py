@@ -38,6 +38,7 @@ class LogTable:
             AlreadyClaimed: the condition does not hold; the error has the row that stands there.
             RowGone: it does not hold, and no row stands there.
             LogUnavailable, LogRefused: DynamoDB did not say; it may have been written, as the error tells.
+            ValueError, KeyError, TypeError: a person has edited the row that stands there.
         """
         failure = LogUnavailable("no time is left to write the log", perhaps_written=False)
         for _ in tries(_PAUSES, deadline, self._sleep):
@@ -76,6 +77,7 @@ class LogTable:
 
         Raises:
             LogUnavailable, LogRefused: DynamoDB did not answer.
+            ValueError, KeyError, TypeError: a person has edited a row.
         """
         return map(Row.from_item, self.look_up(ConsistentRead=fresh, **parameters))
 

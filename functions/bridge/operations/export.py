@@ -38,6 +38,7 @@ class Exporter:
         Raises:
             Refused: it is written otherwise.
             LogUnavailable, LogRefused: the log did not answer.
+            MalformedRow: somebody edited one of the rows.
         """
         if not _is_day(day):
             raise Refused(f"{day} is not a day like 2026-11-28")

@@ -56,6 +56,7 @@ class Forgetter:
 
         Raises:
             LogUnavailable, LogRefused: the log did not answer.
+            MalformedRow: somebody edited one of the rows.
         """
         return self._reader.rows_to(recipient_of(number), account)
 

@@ -43,6 +43,7 @@ class Messages:
 
         Raises:
             LogUnavailable, LogRefused: the log did not answer.
+            MalformedRow: somebody edited one of the rows.
         """
         return self._reader.rows_to(recipient_of(number), account)
 
@@ -51,6 +52,7 @@ class Messages:
 
         Raises:
             LogUnavailable, LogRefused: the log did not answer.
+            MalformedRow: somebody edited one of the rows.
         """
         return self._reader.row_of(recipient_of(number), account, message_id)
 
@@ -59,6 +61,7 @@ class Messages:
 
         Raises:
             LogUnavailable, LogRefused: the log did not answer.
+            MalformedRow: somebody edited one of the rows.
         """
         return self._reader.rows_of_campaign(account, campaign_id)
 

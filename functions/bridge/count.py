@@ -20,13 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bridge.campaigns.counting import Counters
-    from bridge.campaigns.standing import Image, Standing
+    from bridge.campaigns.standing import Standing
     from bridge.campaigns.table import Key
     from bridge.invocation import Invocation
     from bridge.log.change import RowChange
-
-NO_ACCOUNT = "none"
-"""Under which a malformed row is counted that names no account."""
 
 
 class CampaignCounter:
@@ -81,7 +78,7 @@ class CampaignCounter:
         except MALFORMED as error:
             kind = type(error).__name__
             logger.error("malformed row in the stream: not counted", place=change.place, error=kind)
-            invocation.metrics.add(_account_named(change.new), "CountsMalformed")
+            invocation.metrics.add(change.account, "CountsMalformed")
             after = []
         for key, moved in _differences(_standing_before(change), after).items():
             if any(moved.values()):
@@ -116,10 +113,3 @@ def _count_accepted(before: Sequence[Standing], after: Sequence[Standing], moves
         moves[after[0].key].update({ACCEPTED: 1, ACCEPTED_PARTS: after[0].parts})
     elif was and not now and all(standing.status is Status.REJECTED for standing in after):
         moves[before[0].key].subtract({ACCEPTED: 1, ACCEPTED_PARTS: before[0].parts})
-
-
-def _account_named(row: Image) -> str:
-    match row.get("account"):
-        case {"S": str(name)} if name.strip():
-            return name
-    return NO_ACCOUNT

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 QUEUE_SECONDS = 5.0  # kept back to queue what CleverTap does not accept
 
-NO_ACCOUNT = "none"
-"""Under which a malformed record is counted that names no account."""
-
 
 def final_event(change: RowChange, now: float) -> Event | None:
     """The event for a change with which a message came to its end, and of which CleverTap wants to know.
@@ -111,7 +108,7 @@ class Reporter:
             except (ValueError, KeyError, TypeError) as error:
                 kind = type(error).__name__
                 logger.error("malformed record in the stream: not reported", place=change.place, error=kind)
-                invocation.metrics.add(_account_named(change), "ReportsMalformed")
+                invocation.metrics.add(change.account, "ReportsMalformed")
             else:
                 if event:
                     yield change.place, event
@@ -167,10 +164,3 @@ def _note(reply: Reply, events: Sequence[Event], invocation: Invocation) -> None
         logger.error(
             "callbackUrl is wrong: reports wait until it is corrected", account=account_id, status=reply.status
         )
-
-
-def _account_named(change: RowChange) -> str:
-    match change.new.get("account"):
-        case {"S": str(name)} if name:
-            return name
-    return NO_ACCOUNT

@@ -279,6 +279,7 @@ BY_HAND = {
     "null": {"reason": {"NULL": True}},
     "without account": {"account": None},
     "no account's id": {"account": "6K9-TST XX7Z"},
+    "a blank account": {"account": "  "},
     "unknown status": {"status": {"S": "arrived"}},
 }
 
@@ -289,7 +290,7 @@ def test_a_malformed_record_fails_alone(harness: ReceiptHarness, attributes: dic
     assert harness.stream(delivered(0), delivered(1, **attributes), delivered(2)) == []
 
     assert harness.clevertap.metas == {message_id(0): 1, message_id(2): 1}
-    account = attributes.get("account", ACCOUNT_ID) or "none"
+    account = (attributes.get("account", ACCOUNT_ID) or "").strip() or "none"
     printed = capsys.readouterr().out
     assert metrics(printed)[account, "ReportsMalformed"] == [1]
     [line] = [json.loads(line) for line in printed.splitlines() if "malformed" in line]

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NO_ACCOUNT = "none"
+"""Under which a malformed row is counted that names no account."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
@@ -28,3 +31,11 @@ class RowChange:
             KeyError: it is not a record of a stream.
         """
         return cls(image["SequenceNumber"], image.get("OldImage", {}), image.get("NewImage", {}))
+
+    @property
+    def account(self) -> str:
+        """The account that the new row names, for a metric: CloudWatch takes no blank name."""
+        match self.new.get("account"):
+            case {"S": str(name)} if name.strip():
+                return name
+        return NO_ACCOUNT

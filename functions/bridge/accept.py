@@ -167,7 +167,7 @@ class Acceptor:
             self._count(message, invocation)
             return answers.held(result, self._clock()) if result.cause is Cause.HOURS else answers.queued(message)
         doubtful = [not_queued(message, 0)]
-        forbidden = self._forbidder.forbid(doubtful, message.account, invocation.deadline, report=False)
+        forbidden = self._forbidder.forbid(doubtful, message.account, invocation.deadline)
         if forbidden.known:
             [(_, there)] = forbidden.known
             if there.accepted_at == times.iso(message.accepted_at):  # it was queued: a worker has it already
@@ -212,7 +212,7 @@ class Acceptor:
                 refused[queued] += [not_queued(message, place) for message, place in numbered]
         # Not yet to be reported: where all are lost, CleverTap is told by a 503.
         doubtful = refused[Queued.IN_DOUBT]
-        forbidden = self._forbidder.forbid(doubtful, account.id, invocation.deadline, report=False)
+        forbidden = self._forbidder.forbid(doubtful, account.id, invocation.deadline)
         lost = refused[Queued.NO] + forbidden.rejections
         if len(lost) == len(messages):
             raise NothingAccepted("the queue could not be reached")

@@ -38,9 +38,11 @@ class Forbidder:
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def forbid(self, doubtful: Sequence[Rejection], account: str, deadline: Deadline, *, report: bool) -> Forbidden:
-        """Reject messages in the log; with `report` CleverTap is told of each."""
-        rows = [self._log.rejection_row(item, account, report=report) for item in doubtful]
+    def forbid(self, doubtful: Sequence[Rejection], account: str, deadline: Deadline) -> Forbidden:
+        """Reject messages in the log, without a report: a 503 may still tell CleverTap. Where it does not, the caller
+        writes them again with one.
+        """
+        rows = [self._log.rejection_row(item, account, report=False) for item in doubtful]
         recorded = self._log.record(rows, deadline)
         if recorded.unwritten:
             count = len(recorded.unwritten)

@@ -95,12 +95,12 @@ class InvocationMetrics:
         """Measure how long a message took from accept to the vendor's call; `lane` as `chunk.Lane`."""
         self.latencies[account, TIME_TO_VENDOR[lane]].append(seconds * 1_000)
 
-    def add_postponed(self, account: str, cause: Cause, count: int = 1) -> None:
-        """Count messages that have to wait."""
-        self.add(account, "MessagesPostponed", count)
+    def add_postponed(self, account: str, cause: Cause) -> None:
+        """Count a message that has to wait."""
+        self.add(account, "MessagesPostponed")
         if cause in CAUSE_METRICS:
-            self.add(account, CAUSE_METRICS[cause], count)
-        self.causes[cause] += count
+            self.add(account, CAUSE_METRICS[cause])
+        self.causes[cause] += 1
 
     def emit(self) -> None:
         """Write everything as CloudWatch metrics (EMF), once by service and once by service and account; the times to

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tests.fakes.clock import Clock
 
 
-def forbid(bridge: Bridge, *numbers: int, report: bool = False) -> Forbidden:
+def forbid(bridge: Bridge, *numbers: int) -> Forbidden:
     doubtful = [not_queued(message(n), n) for n in numbers]
-    return Forbidder(bridge.log).forbid(doubtful, ACCOUNT_ID, bridge.clock.deadline(10), report=report)
+    return Forbidder(bridge.log).forbid(doubtful, ACCOUNT_ID, bridge.clock.deadline(10))
 
 
 @pytest.mark.fault("queue-in-doubt")
@@ -35,11 +35,10 @@ def test_a_forbidden_message_is_rejected_and_its_chunk_sends_nothing(bridge: Bri
     assert [(row.status, row.code, row.reason) for row in rows] == [(Status.REJECTED, "904", NOT_QUEUED)] * 2
 
 
-@pytest.mark.parametrize("report", [True, False])
-def test_clevertap_is_told_where_the_answer_does_not_tell_it(bridge: Bridge, report: bool):  # noqa: FBT001
-    forbid(bridge, 1, report=report)
+def test_a_forbidden_message_is_not_to_be_reported_yet_as_the_answer_may_tell_of_it(bridge: Bridge):
+    forbid(bridge, 1)
 
-    assert bridge.dynamodb.rows()[0].report is report
+    assert bridge.dynamodb.rows()[0].report is False
 
 
 def test_what_a_worker_was_quicker_with_is_known_and_stays_as_it_is(bridge: Bridge):
@@ -81,7 +80,7 @@ def test_a_claim_that_may_stand_and_sent_nothing_is_forbidden(bridge: Bridge):
     [claim] = back["messages"][0]["unsentClaims"]
     doubtful = not_queued(message(0, unsent_claims=(claim,)), 0)
 
-    forbidden = Forbidder(bridge.log).forbid([doubtful], ACCOUNT_ID, bridge.clock.deadline(10), report=False)
+    forbidden = Forbidder(bridge.log).forbid([doubtful], ACCOUNT_ID, bridge.clock.deadline(10))
 
     assert forbidden.rejections == [doubtful]
     assert bridge.dynamodb.statuses() == ["rejected"]

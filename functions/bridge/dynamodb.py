@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from bridge.aws_api.service import JsonService
 
 
+CONDITION_FAILED = "ConditionalCheckFailedException"
+"""The code of a write whose condition does not hold."""
+
+
 class DynamoDB:
     """The calls that the bridge makes, with boto3's names, parameters and answers. Nothing is tried twice.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from bridge.log.table import BATCH
 from bridge.message import Cause, Status
 from bridge.send import Ending
 from bridge.telemetry import logger
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from bridge.send import SendResult
     from bridge.telemetry import InvocationMetrics
     from bridge.worker_time import WorkerTime
-
-BATCH = 25  # outcomes in one write, DynamoDB's limit
 
 FLUSH_SECONDS = 0.5
 """Outcomes wait no longer than this for a full batch."""

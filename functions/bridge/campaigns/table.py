@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge.dynamodb import CONDITION_FAILED
 from bridge.errors import AwsError, AwsRefused, ConditionFailed, LogUnavailable
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST_KEYS = 100  # in one BatchGetItem, DynamoDB's limit
 
-_REFUSED = "ConditionalCheckFailedException"
 _READS = 2  # of what DynamoDB leaves unread
 
 
@@ -76,7 +76,7 @@ class CampaignTable:
         try:
             answer = self._client.update_item(TableName=self._name, Key=_typed(key), UpdateExpression=update, **options)
         except AwsError as error:
-            if isinstance(error, AwsRefused) and error.code == _REFUSED:
+            if isinstance(error, AwsRefused) and error.code == CONDITION_FAILED:
                 raise ConditionFailed(error.document.get("Item", {})) from None
             raise LogUnavailable(f"campaigns cannot be written: {error.code}") from None
         found: Item = answer.get("Attributes", {})

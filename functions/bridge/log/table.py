@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
+from bridge.dynamodb import CONDITION_FAILED
 from bridge.errors import AlreadyClaimed, AwsError, AwsRefused, LogRefused, LogUnavailable, RowGone
 from bridge.log.row import Row
 from bridge.retry import passing, perhaps_done, tries
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 SCAN_SEGMENTS = 4  # read at once; more would take the table's capacity from those who send
 BATCH = 25  # items in one BatchWriteItem, DynamoDB's limit
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 _PAUSES = (0.05, 0.2)  # seconds before a row is put once more
 
 
@@ -164,7 +164,7 @@ class LogTable:
         try:
             write(TableName=self._name, Key=key, **parameters)
         except AwsError as error:
-            if error.code == _CONDITION_FAILED:
+            if error.code == CONDITION_FAILED:
                 return False
             raise _failure(error, perhaps_written=perhaps_done(error)) from None
         return True
@@ -176,7 +176,7 @@ def _standing(error: AwsError) -> Row | None:
     Raises:
         RowGone: there is none.
     """
-    if not isinstance(error, AwsRefused) or error.code != _CONDITION_FAILED:
+    if not isinstance(error, AwsRefused) or error.code != CONDITION_FAILED:
         return None
     if "Item" not in error.document:
         raise RowGone("the row is gone") from None

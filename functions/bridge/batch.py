@@ -19,11 +19,10 @@ from bridge.campaigns.control import State
 from bridge.chunk import Lane
 from bridge.deal import Deal, Guard, Job, Line
 from bridge.finish import Finisher
-from bridge.leftovers import fault_of
 from bridge.message import Cause, Status
 from bridge.send import STOPPED, Attempt, Ending, SendResult
 from bridge.steering import keys_of
-from bridge.telemetry import logger
+from bridge.telemetry import fault_of, logger
 from bridge.times import Deadline
 from bridge.worker_time import WorkerTime
 

@@ -7,11 +7,11 @@ import random
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge import times
 from bridge.message import Cause
-from bridge.telemetry import logger
+from bridge.telemetry import fault_of, logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,12 +98,3 @@ class Leftovers:
     def _add(self, message: Message, delay: float, attempts: int, *, held: bool = False) -> None:
         delay = min(times.LONGEST_DELAY_SECONDS, math.ceil(delay))
         self.messages[delay, attempts, held or self.chunk.held].append(message)
-
-
-def fault_of(error: BaseException) -> dict[str, Any]:
-    """An error's kind and place, for a log line. Its text may hold anything, and is left out."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
-    return {"error": type(error).__name__, "where": where}

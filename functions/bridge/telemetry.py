@@ -129,6 +129,15 @@ class InvocationMetrics:
         return {name: dict(counts) for name, counts in found.items() if counts}
 
 
+def fault_of(error: BaseException) -> dict[str, Any]:
+    """An error's kind and place, for a log line. Its text may hold anything, and is left out."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    return {"error": type(error).__name__, "where": where}
+
+
 def _some(values: Sequence[float]) -> Sequence[float]:
     """About a hundred of many values, spread over all of them: of messages the last ones took the longest."""
     return values[:: -(-len(values) // MAX_VALUES)]

@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bridge.invocation import Invocation
-from bridge.leftovers import fault_of
-from bridge.telemetry import VERSION, InvocationMetrics, logger
+from bridge.telemetry import VERSION, InvocationMetrics, fault_of, logger
 from bridge.times import Deadline
 
 if TYPE_CHECKING:

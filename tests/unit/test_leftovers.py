@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge import times
-from bridge.leftovers import DELAYS, Leftovers, fault_of
+from bridge.leftovers import DELAYS, Leftovers
 from bridge.message import Cause
 from tests.fakes.faults import Crash
 from tests.fakes.log import row
@@ -157,10 +157,6 @@ def test_the_end_of_the_worker_is_no_fault_of_ours():
         raise Crash
 
     assert not leftovers.failed
-
-
-def test_an_error_that_was_never_raised_has_no_place():
-    assert fault_of(KeyError("x")) == {"error": "KeyError", "where": "?"}
 
 
 def test_chunks_that_fail_together_do_not_come_back_together():

@@ -14,6 +14,7 @@ from bridge.telemetry import (
     TIME_TO_VENDOR,
     VERSION,
     InvocationMetrics,
+    fault_of,
     logger,
 )
 from tests.fakes.leaks import leaks
@@ -208,3 +209,7 @@ def test_the_time_to_the_vendor_is_measured_for_the_stack_as_a_whole(capsys: pyt
 @pytest.mark.parametrize("lane", Lane)
 def test_the_time_to_the_vendor_is_measured_for_each_lane(lane: Lane):
     assert lane in TIME_TO_VENDOR
+
+
+def test_an_error_that_was_never_raised_has_no_place():
+    assert fault_of(KeyError("x")) == {"error": "KeyError", "where": "?"}

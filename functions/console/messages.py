@@ -73,7 +73,7 @@ class MessagePages:
             history=timed(history(row)),
             campaign=name_of(request, campaign_key(row.campaign_id)),
             key=campaign_key(row.campaign_id),
-            worker=worker_of(row),
+            worker=row.worker,
             logs=self._link(row),
         )
 
@@ -83,12 +83,7 @@ class MessagePages:
             return None
         last = max(filter(None, (row.accepted_at, row.claimed_at, row.sent_at, row.final_at)))
         begin, end = times.epoch(row.accepted_at) - BEFORE_SECONDS, times.epoch(last) + AFTER_SECONDS
-        return self._logs.of_request(worker_of(row), times.iso(begin), times.iso(end))
-
-
-def worker_of(row: Row) -> str:
-    """The request id of the worker that a message was claimed by; empty: by none."""
-    return (row.claimed_by or "").partition("/")[0]
+        return self._logs.of_request(row.worker, times.iso(begin), times.iso(end))
 
 
 def gone(request: Request) -> str:

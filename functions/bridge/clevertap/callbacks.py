@@ -106,7 +106,7 @@ def event_of(row: Row, now: float) -> Event:
         ts=int(_epoch(row.final_at, now)),
         description=DELIVERED_TEXT if delivered else (row.reason or "not sent")[:MAX_DESCRIPTION],
         code=None if delivered else row.code or CODES[Failure.REFUSED],
-        worker=(row.claimed_by or "").partition("/")[0],
+        worker=row.worker,
         encryption=str(Seal.parse(row.encryption)) if row.encryption else None,
     )
 
@@ -122,7 +122,7 @@ def reply_event(row: Row, text: str, to_phone: str | None, at: float) -> Event:
         meta=row.message_id,
         ts=int(at),
         description=REPLIED_TEXT,
-        worker=(row.claimed_by or "").partition("/")[0],
+        worker=row.worker,
         encryption=str(Seal.parse(row.encryption)) if row.encryption else None,
         to_phone=to_phone,
         incoming_text=text,

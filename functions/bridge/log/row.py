@@ -60,6 +60,11 @@ class Row:
         """The item's key: recipient, and account with message id. Two accounts may use the same id."""
         return self.recipient, f"{self.account}/{self.message_id}"
 
+    @property
+    def worker(self) -> str:
+        """The request id of the worker whose claim stands, with which claims' ids begin; empty where none does."""
+        return (self.claimed_by or "").partition("/")[0]
+
     def to_item(self) -> dict[str, dict[str, Any]]:
         """The row in DynamoDB's typed JSON."""
         item = {

@@ -140,8 +140,7 @@ class LogTable:
         """
         parameters = condition.parameters()
         parameters["ExpressionAttributeNames"] = {**parameters["ExpressionAttributeNames"], "#text": "text"}
-        worker, *_ = (row.claimed_by or "").partition("/")
-        values = {":expiresAt": {"N": str(expires_at)}, ":nobody": {"S": f"{worker}/forgotten"}}
+        values = {":expiresAt": {"N": str(expires_at)}, ":nobody": {"S": f"{row.worker}/forgotten"}}
         parameters["ExpressionAttributeValues"] = parameters["ExpressionAttributeValues"] | values
         update = "SET expiresAt = :expiresAt, claimedBy = :nobody REMOVE #text, replyText"
         return self._holds(self._client.update_item, row, UpdateExpression=update, **parameters)

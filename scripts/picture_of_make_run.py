@@ -14,7 +14,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from local.ports import free_port
 from scripts.examples import ENDPOINT, Example, ExampleAnswer, examples
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Program:
     """`python -m local` on free ports; its lines as they come, with the default ports in them."""
 
     def __init__(self, logs: str) -> None:
-        self._ports = {name: _free_port() for name in PORTS}
+        self._ports = {name: free_port() for name in PORTS}
         variables = {name: str(port) for name, port in self._ports.items()}
         self.lines: list[str] = []
         self._process = subprocess.Popen(
@@ -150,13 +150,6 @@ def _show(console: Console, *lines: str) -> None:
             for pattern, colour in COLOURS.items():
                 text.highlight_regex(pattern, colour)
         console.print(text, soft_wrap=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from bridge.message_central.behaviours import SUFFIX_LENGTH
+
 if TYPE_CHECKING:
     from local.simulator.account import Accepted
     from local.simulator.settings import ReceiptSettings, SimulatorSettings
@@ -45,7 +47,6 @@ RECEIPT_PLANS = (
     ReceiptPlan("98009", "receipt: a status word nobody knows", (UNKNOWN_WORD,)),
 )
 BY_SUFFIX = {plan.suffix: plan for plan in RECEIPT_PLANS}
-SUFFIX_LENGTH = 5
 
 
 def plans(message: Accepted, settings: SimulatorSettings) -> list[tuple[float, Receipt]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -229,3 +230,14 @@ def test_who_waits_for_a_message_keeps_nobody_else_waiting(quick):
         queue.send_message(QueueUrl=url, MessageBody="hello")
         assert waiting.result()["Messages"][0]["Body"] == "hello"
         assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_no_web_page_reaches_what_make_run_keeps_as_aws_does(quick, method):
+    page = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    target = {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"}
+
+    answer = urllib3.request(method, quick, headers=page | target, body=b"{}", retries=False)
+
+    assert (answer.status, answer.data) == (403, b"")
+    assert "access-control-allow-origin" not in answer.headers

@@ -197,6 +197,7 @@ def test_a_rate_limit_is_no_outage_and_what_was_not_begun_made_no_attempt(bridge
 
     assert bridge.counts()["MessagesSent"] == 40
     least, most = DELAYS[Cause.RATE]
+    assert sum(len(numbers) for numbers, _, _ in queued(bridge)) == 10
     assert all(attempts == 1 and least <= delay <= most for _, attempts, delay in queued(bridge))
     assert "SendingPaused" not in bridge.counts()
 
@@ -240,6 +241,7 @@ def test_messages_whose_claim_is_throttled_wait_and_are_counted(bridge: Bridge):
     assert bridge.dispatch(chunk(3)) == [True]
 
     least, most = DELAYS[Cause.LOG]
+    assert sum(len(numbers) for numbers, _, _ in queued(bridge)) == 3
     assert all(attempts == 0 and least <= delay <= most for _, attempts, delay in queued(bridge))
     assert bridge.metrics.causes == {Cause.LOG: 3}
     assert bridge.counts()["LogUnavailable"] == 3, "an alarm watches it"

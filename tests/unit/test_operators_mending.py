@@ -103,7 +103,8 @@ def test_what_is_kept_is_redriven(world: World):
 
     assert world("receipts", "redrive", "--json").document() == {"redriven": 12}
 
-    assert all("kept" in body for body in world.bodies("ReceiptQueue"))
+    redriven = world.bodies("ReceiptQueue") + world.bodies("ReceiptQueue")  # ten at a time
+    assert ["kept" in body for body in redriven] == [True] * 12
     assert world.bodies("UnrecognisedReceipts") == []
 
 

@@ -289,8 +289,10 @@ def test_the_keys_policy_of_the_documents_lets_the_roles_do_with_the_key_what_th
 def test_a_role_waits_for_the_queues_and_tables_that_it_names_which_is_why_the_documents_have_that_policy(function):
     # CloudFormation changes them first; a role that named them otherwise could learn of the key before.
     role = json.dumps(TEMPLATE["Resources"][checks.role_of(TEMPLATE, function) or ""])
-    queues = {checks.target(value) for name, value in variables(function).items() if name.endswith("_QUEUE_URL")}
-    assert all(f'"Fn::GetAtt": ["{queue}"' in role for queue in queues)
+    given = variables(function)
+    named = {checks.target(value) for name, value in given.items() if name.endswith(("_QUEUE_URL", "_TABLE"))}
+    assert named
+    assert [name for name in named if f'"Fn::GetAtt": ["{name}"' not in role] == []
 
 
 # The template and the bench

@@ -58,7 +58,7 @@ deployment: $(READY) runtime .venvs/sam/.ready $(MINISTACK)/.ready ## sam deploy
 contract: $(READY) .venvs/contract/.ready ## openapi.yaml against the running bridge, and 100,000 hostile requests (COUNT=n)
 	SCHEMATHESIS=$(abspath .venvs/contract/bin/schemathesis) $(BIN)/python -m pytest -s tests/contract
 
-bench: $(READY) $(BENCH)/.ready ## the figures of docs/performance.md, in five and a half minutes, and written there (PART=dispatch: that part alone)
+bench: $(READY) $(BENCH)/.ready ## the figures of docs/performance.md, in six minutes, and written there (PART=dispatch: that part alone)
 	@$(BENCH)/bin/python -m tests.bench $(PART)
 
 build: runtime .venvs/sam/.ready ## what is deployed, with bytecode (needs python3.13, the functions' runtime)

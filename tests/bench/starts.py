@@ -28,7 +28,7 @@ BARE, NOTHING, WITHOUT = (
     "the same without bytecode",
 )
 BARE_HANDLERS = {BARE: "bare_boto.handler", NOTHING: "bare_nothing.handler"}
-COLD_STARTS = 10  # of each pair
+COLD_STARTS = 9  # of each pair
 PAIRS = (*((function, BARE) for function in world.FUNCTIONS), ("accept", WITHOUT), (BARE, NOTHING))
 """What starts, and what it is compared with: both at the same time on the same core."""
 MESSAGES = 1_000

@@ -15,6 +15,7 @@ from rich.text import Text
 from bridge.operations.messages import masked
 from local.poller import PAUSE, Poller
 from local.stream import StreamReader
+from local.terminal import on_one_line
 
 if TYPE_CHECKING:
     from local.bridge import Bridge
@@ -158,5 +159,5 @@ def line(row: dict[str, Any], now: datetime) -> Text:
     code = f"code {row['code']}" if row.get("code") else ""
     more = " ".join(part for part in (row.get("verificationId", ""), code, row.get("reason", "")) if part)
     shown = (f"{now:%H:%M:%S}  {masked(row['recipient'])}  ", f"{status:12}", more)
-    before, status, more = ("".join(one if one.isprintable() else "�" for one in text) for text in shown)
+    before, status, more = map(on_one_line, shown)
     return Text.assemble(before, (status, colour), more)

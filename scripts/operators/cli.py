@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the bridge's own log lines are Lambda's
 
 from bridge.errors import BridgeError
+from local.terminal import printable
 from scripts.operators import target
 from scripts.operators.commands import audit, campaigns, form, keys, messages, receipts, reports, smoke, steering
 from scripts.operators.errors import CommandError, Exit, UsageError
-from scripts.operators.output import printable
 from scripts.operators.session import Session
 
 if TYPE_CHECKING:

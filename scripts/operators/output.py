@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from local.terminal import on_one_line, printable
 from scripts.operators.errors import NotConfirmed
 
 if TYPE_CHECKING:
@@ -45,11 +46,6 @@ class TerminalWriter:
         return sys.stdout.write(printable(text.replace("\r\n", "\n")))
 
 
-def printable(text: str) -> str:
-    """A text without what would steer a terminal but its line breaks: others wrote parts of it."""
-    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
-
-
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Columns under their heads; numbers to the right."""
     cells = [[_cell(value) for value in row] for row in rows]
@@ -78,7 +74,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return printable(text).replace("\n", "�")
+    return on_one_line(text)
 
 
 def _json(document: Any) -> str:

@@ -14,10 +14,12 @@ from bridge.chunk import Chunk, decode
 from bridge.invocation import Invocation
 from bridge.settings import Settings
 from bridge.telemetry import InvocationMetrics
+from bridge.waiting import LOOK_UP_SECONDS
 from tests.fakes.aws import FakeAws
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.environment import ENVIRONMENT, as_on_lambda
+from tests.fakes.faults import LOST_BEFORE
 from tests.fakes.secrets_manager import FakeSecretsManager
 from tests.fakes.sqs import FakeSQS
 from tests.fakes.values import ACCOUNT_ID, API_KEY, START, account, message, secret
@@ -65,6 +67,16 @@ class Fakes:
         aws: Any = FakeAws(self.dynamodb, sqs or self.sqs, self.secrets)
         transport = transport or self.transport.factory
         return kind.build(self.settings, aws, self.clock, self.clock.sleep, transport=transport)
+
+    def hang_secrets(self) -> None:
+        """From now on a look-up takes as long as its two calls may, and brings nothing."""
+
+        def hangs(point: str) -> None:
+            if point == "before get_secret_value":
+                self.clock.sleep(LOOK_UP_SECONDS)
+
+        self.secrets.around = hangs
+        self.secrets.down("get_secret_value", LOST_BEFORE)
 
 
 class Bridge(Fakes):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.aws import CALL_SECONDS
 from bridge.breaker import BATCH_FAILURES, FEW
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS
 from bridge.chunk import Lane
@@ -350,13 +349,7 @@ def test_a_secret_that_may_not_be_read_raises_the_alarm_and_one_that_is_late_doe
 @pytest.mark.fault("secret-unreachable")
 def test_secrets_that_all_hang_leave_a_worker_the_time_to_give_its_messages_back(bridge: Bridge):
     """Each account of an event has a look-up of its own, of two calls: ten of them are longer than a worker lives."""
-
-    def hangs(point: str) -> None:
-        if point == "before get_secret_value":
-            bridge.clock.sleep(2 * CALL_SECONDS)
-
-    bridge.secrets.around = hangs
-    bridge.secrets.down("get_secret_value", LOST_BEFORE)
+    bridge.hang_secrets()
     begin = bridge.clock.now
 
     done = bridge.dispatch(*[chunk(1, first=n, account=f"ACCOUNT-{n}") for n in range(10)])

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 import pytest
 
 from bridge.authentication import GUESSES
-from bridge.aws import CALL_SECONDS
 from bridge.pending import DAY_SECONDS, Pending
 from bridge.receive import THREADS
 from tests.fakes.faults import APPLIED, DENIED, LOST_AFTER, LOST_BEFORE, NOT_APPLIED, THROTTLED, Fault
@@ -240,13 +239,7 @@ def test_secrets_that_all_hang_leave_the_time_to_park_the_receipts_again(harness
     for n, account in enumerate(accounts):
         assert harness.post(receipt(n), account=account)[0] == 200
     harness.clock.sleep(2 * 3_600)  # they are in memory for an hour
-
-    def hangs(point: str) -> None:
-        if point == "before get_secret_value":
-            harness.clock.sleep(2 * CALL_SECONDS)
-
-    harness.secrets.around = hangs
-    harness.secrets.down("get_secret_value", LOST_BEFORE)
+    harness.hang_secrets()
     begin = harness.clock.now
 
     assert harness.retry_parked(seconds=SECONDS) == []

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.aws import CALL_SECONDS
 from bridge.clevertap.callbacks import POST_SECONDS
 from bridge.log.transitions import FINAL
 from bridge.message import Status
@@ -127,13 +126,7 @@ def test_secrets_that_all_hang_leave_the_time_to_queue_the_reports(harness: Rece
     """Else Lambda would end it, and what was posted before would be posted again."""
     others = [f"ACCOUNT-{n}" for n in range(10)]
     harness.stream(delivered())
-
-    def hangs(point: str) -> None:
-        if point == "before get_secret_value":
-            harness.clock.sleep(2 * CALL_SECONDS)
-
-    harness.secrets.around = hangs
-    harness.secrets.down("get_secret_value", LOST_BEFORE)
+    harness.hang_secrets()
     begin = harness.clock.now
 
     failed = harness.stream(delivered(1), *[delivered(n, account) for n, account in enumerate(others, 2)])

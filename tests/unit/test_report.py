@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.aws import CALL_SECONDS
 from bridge.clevertap.callbacks import POST_SECONDS
 from bridge.log.transitions import FINAL
 from bridge.message import Status
@@ -513,6 +514,16 @@ def test_a_working_clevertap_needs_no_queue(harness: ReceiptHarness):
     harness.delayed.down("send_message_batch", LOST_BEFORE)
 
     assert harness.stream(*[delivered(n) for n in range(3)]) == []
+
+
+def test_a_slow_look_up_leaves_the_time_to_post_and_to_queue(harness: ReceiptHarness):
+    """Else the post would be cut short, and what CleverTap did not say could not be queued."""
+    harness.secrets.around = lambda _point: harness.clock.sleep(CALL_SECONDS)
+
+    assert harness.stream(delivered(), seconds=POST_SECONDS + QUEUE_SECONDS + CALL_SECONDS) == []
+
+    assert harness.clevertap.calls == []
+    assert len(harness.delayed.entries) == 1
 
 
 def test_a_post_is_not_begun_when_it_could_not_be_ended(harness: ReceiptHarness):

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT, run: Callable[..., Any] = subprocess.run) -> int:
-    """Deploy. The exit status is that of `sam deploy`; 1 where it was not begun."""
+    """Deploy. The exit status is that of `sam deploy`; 1 where it was not begun, 130 where somebody broke it off."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sam", required=True, help="the SAM CLI")
     parser.add_argument("--env", default="default", help="a section of samconfig.toml (default: %(default)s)")
@@ -45,8 +45,11 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT, run: Callabl
     command = [options.sam, "deploy", "--config-env", options.env]
     command += [] if has_answers else ["--guided"]
     command += ["--no-confirm-changeset"] if asks_nobody else []
-    with _kept_for_a_roll_back(settings, root):
-        done: int = run(command, cwd=root, check=False).returncode
+    try:
+        with _kept_for_a_roll_back(settings, root):
+            done: int = run(command, cwd=root, check=False).returncode
+    except KeyboardInterrupt:  # as a shell says it
+        return 130
     if done == 0:
         print(what_is_left(deploy_settings(root / "samconfig.toml", options.env), show_keys=options.show_key))
     return done
@@ -63,9 +66,11 @@ def _kept_for_a_roll_back(settings: Mapping[str, Any], root: Path) -> Iterator[N
         print(f"What is deployed now could not be saved for a roll-back: {error}", file=sys.stderr)
         yield
         return
-    yield
-    with suppress(BotoCoreError, ClientError):  # it stays as it was kept
-        settle(client, stack, earlier, root)
+    try:
+        yield
+    finally:
+        with suppress(BotoCoreError, ClientError):  # it stays as it was kept
+            settle(client, stack, earlier, root)
 
 
 def session_of(settings: Mapping[str, Any]) -> boto3.Session:

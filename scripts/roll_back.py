@@ -69,9 +69,11 @@ def keep(client: CloudFormationClient, stack: str, root: Path = ROOT) -> Version
 def settle(client: CloudFormationClient, stack: str, earlier: Version | None, root: Path = ROOT) -> None:
     """After a deployment: where it left the stack as it was there is nothing to take back of it, and what was kept
     before, `earlier`, is kept on. It failed, or somebody did not want its changes. Raises ClientError.
+
+    While CloudFormation still changes the stack, what is kept stays: whoever broke off `make deploy` did not stop that.
     """
     directory = root / KEPT / stack
-    if _kept(directory) != _deployed(client, stack):
+    if _kept(directory) != _deployed(client, stack) or _is_changing(client, stack):
         return
     shutil.rmtree(directory, ignore_errors=True)
     if earlier:
@@ -89,6 +91,10 @@ def _deployed(client: CloudFormationClient, stack: str) -> Version | None:
     # boto3 makes an object of a template in JSON, and leaves YAML, SAM's own form, as it is.
     text = template if isinstance(template, str) else json.dumps(template)
     return Version(text, {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])})
+
+
+def _is_changing(client: CloudFormationClient, stack: str) -> bool:
+    return client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"].endswith("_IN_PROGRESS")
 
 
 def _kept(directory: Path) -> Version | None:

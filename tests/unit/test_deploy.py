@@ -133,7 +133,8 @@ class Stacks:
     """CloudFormation, with a stack that no deployment changes."""
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
-        return {"Stacks": [{"Parameters": [{"ParameterKey": "AccountId", "ParameterValue": "6K9"}], "Outputs": []}]}
+        parameters = [{"ParameterKey": "AccountId", "ParameterValue": "6K9"}]
+        return {"Stacks": [{"Parameters": parameters, "Outputs": [], "StackStatus": "UPDATE_COMPLETE"}]}
 
     def get_template(self, **_: Any) -> dict[str, Any]:
         return {"TemplateBody": "Resources: {}"}
@@ -146,6 +147,21 @@ def test_of_a_deployment_that_changes_nothing_nothing_is_kept_for_a_roll_back(pr
     assert deploy.main(["--sam", "sam"], project, lambda *_, **__: seen.append(kept.exists()) or Sam(1)([])) == 1
     assert seen == [True], "while it runs, it may be broken off"
     assert not kept.exists()
+
+
+def test_a_deployment_that_is_broken_off_before_it_changes_anything_leaves_what_was_kept(project, monkeypatch, capsys):
+    monkeypatch.setattr(deploy, "session_of", lambda _: SimpleNamespace(client=lambda _: Stacks()))
+    kept = project / ".aws-sam/before/sms"
+    kept.mkdir(parents=True)
+    (kept / "template.yaml").write_text("Resources: {Earlier: {}}")
+    (kept / "parameters.json").write_text("{}")
+
+    def broken_off(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    assert deploy.main(["--sam", "sam"], project, broken_off) == 130
+    assert (kept / "template.yaml").read_text() == "Resources: {Earlier: {}}"
+    assert capsys.readouterr().out == ""
 
 
 def test_a_stack_that_cannot_be_asked_is_deployed_all_the_same(project, capsys):

@@ -25,14 +25,21 @@ TEMPLATE = "Resources:\n  AcceptFunction: {Type: AWS::Serverless::Function, Prop
 class CloudFormation:
     """A stack that stands, or none."""
 
-    def __init__(self, parameters: dict[str, str] | None = None, template: Any = TEMPLATE, error: str = "") -> None:
+    def __init__(
+        self,
+        parameters: dict[str, str] | None = None,
+        template: Any = TEMPLATE,
+        error: str = "",
+        status: str = "UPDATE_COMPLETE",
+    ) -> None:
         self._parameters, self._template, self._error = parameters, template, error
+        self._status = status
 
     def describe_stacks(self, **asked: Any) -> dict[str, Any]:
         if self._parameters is None:
             raise ClientError({"Error": {"Code": self._error or "ValidationError"}}, "DescribeStacks")
         listed = [{"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()]
-        return {"Stacks": [{"StackName": asked["StackName"], "Parameters": listed}]}
+        return {"Stacks": [{"StackName": asked["StackName"], "Parameters": listed, "StackStatus": self._status}]}
 
     def get_template(self, **asked: Any) -> dict[str, Any]:
         assert asked["TemplateStage"] == "Original", "the other one has no CodeUri that SAM could deploy"
@@ -130,6 +137,14 @@ def test_a_deployment_that_failed_or_that_nobody_wanted_does_not_take_the_place_
     sam = Sam()
     assert rolled_back(project, sam) == 0
     assert sam.commands[0][-1] == 'ParameterKey=RetentionDays,ParameterValue="30"'
+
+
+def test_what_is_kept_stays_while_the_stack_still_changes(project):
+    deployed_over(project, FIRST, SECOND)
+    deployed_over(project, SECOND, CloudFormation({"RetentionDays": "60"}, status="UPDATE_IN_PROGRESS"))
+    sam = Sam()
+    assert rolled_back(project, sam) == 0
+    assert sam.commands[0][-1] == 'ParameterKey=RetentionDays,ParameterValue="60"'
 
 
 def test_another_template_is_another_version(project):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -110,12 +111,8 @@ class Batch:
         self._unfinished = {job: None for line in lines for job in line.jobs}
         self._keys = keys_of(job.message for job in self._unfinished if job.attempt)
         deal = Deal(lines, self._time.beginning, for_the_log)
-        threads = min(self._engine.concurrency, len(self._unfinished))
         try:
-            for _ in range(threads):
-                # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
-                threading.Thread(target=self._work, args=(deal,), daemon=True).start()
-            self._collect(deal, threads)
+            self._collect(deal, self._start(deal, min(self._engine.concurrency, len(self._unfinished))))
             deal.stop()
             for line in lines:
                 self._leave(line)
@@ -128,6 +125,23 @@ class Batch:
                 if line.guard.allowance:
                     may_call = self._may_call(waiting=True)
                     line.guard.allowance.finish(self._invocation.metrics, may_call=may_call)
+
+    def _start(self, deal: Deal, threads: int) -> int:
+        """Start threads that send: so many, or as many as there can be. Returns how many.
+
+        Raises:
+            RuntimeError: not one; SQS delivers the messages again when others have had time to end.
+        """
+        for started in range(threads):
+            try:
+                # Daemons: a name look-up that hangs cannot be ended, and must not keep the process.
+                threading.Thread(target=self._work, args=(deal,), daemon=True).start()
+            except RuntimeError as error:
+                if not started:
+                    raise
+                logger.warning("no more threads: fewer send, as many as there are", threads=started, reason=str(error))
+                return started
+        return threads
 
     @staticmethod
     def _in_order(jobs: Sequence[Job]) -> deque[Job]:
@@ -238,7 +252,8 @@ class Batch:
             return
         self._look_by = Deadline.within(LOOK_SECONDS, self._look_by.clock)
         self._looking = threading.Thread(target=self._look, args=(self._keys,), daemon=True)
-        self._looking.start()
+        with suppress(RuntimeError):  # no more threads: it looks the next time
+            self._looking.start()
 
     def _leave(self, line: Line) -> None:
         """What of a line was not begun waits."""

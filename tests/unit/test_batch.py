@@ -399,26 +399,45 @@ def test_a_batch_that_fails_while_it_records_leaves_no_thread_that_goes_on_sendi
     assert len(bridge.vendor.tried) <= 2
 
 
-def test_a_worker_that_cannot_start_all_its_threads_leaves_none_that_goes_on_sending(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-):
-    bridge = Bridge(concurrency=2)
-    bridge.vendor.meanwhile = gate.wait
-    batch = batch_of(bridge, [message(n) for n in range(5)], left())
-    start, started = threading.Thread.start, count()
+def _threads(monkeypatch: pytest.MonkeyPatch, most: int) -> threading.Event:
+    """Only so many threads can be started: Lambda allows 1,024 at once. Whether a look was among the rest."""
+    start, started, cannot_look = threading.Thread.start, count(), threading.Event()
 
     def starts(thread: threading.Thread) -> None:
-        if next(started):
+        if next(started) >= most:
+            if "_look" in thread.name:
+                cannot_look.set()
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", starts)
-        with pytest.raises(RuntimeError):
-            batch.run()
-    gate.open()
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    return cannot_look
 
-    assert len(bridge.vendor.tried) <= 1
+
+def test_a_worker_that_cannot_start_all_its_threads_goes_on_with_those_that_it_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    bridge = Bridge(concurrency=3)
+    monkeypatch.setattr("bridge.batch.LOOK_SECONDS", 0.0)
+    cannot_look = _threads(monkeypatch, most=1)
+    bridge.vendor.meanwhile = lambda: cannot_look.wait(TIMEOUT)
+
+    batch_of(bridge, [message(n) for n in range(5)], left()).run()
+
+    assert bridge.dynamodb.statuses() == ["sent"] * 5
+    assert cannot_look.is_set()
+    assert '"threads":1' in capsys.readouterr().out
+
+
+def test_a_worker_that_can_start_no_thread_fails_so_that_sqs_delivers_its_messages_again(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+):
+    _threads(monkeypatch, most=0)
+
+    with pytest.raises(RuntimeError):
+        batch_of(bridge, [message(0)], left()).run()
+
+    assert bridge.vendor.tried == []
 
 
 @pytest.mark.fault("answer-lost")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bridge.campaigns.shared_breaker import (
@@ -45,6 +47,31 @@ def test_a_breaker_of_which_somebody_took_away_a_part_is_open(shared: SharedBrea
         del dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"][name]
 
     assert breaker_in(dynamodb) == BreakerState(Level.OPEN, 1_000, losses=1)
+
+
+@pytest.mark.parametrize("written", [{"N": "2"}, {"N": "-1"}, {"N": "0.5"}, {"S": "open"}, {"NULL": True}], ids=str)
+def test_a_breaker_of_which_somebody_wrote_what_it_cannot_hold_is_open(
+    written: dict[str, Any], shared: SharedBreaker, dynamodb: FakeDynamoDB
+):
+    shared.write(ACCOUNT_ID, OPEN)
+    for name in ("breakerLevel", "losses"):
+        dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"][name] = written
+
+    found = breaker_in(dynamodb)
+
+    assert found
+    assert found.level is Level.OPEN
+    assert BreakerState.due(1, found.level, found.probes, found.losses).is_due(1 + LONGEST_LOSS_SECONDS)
+
+
+@pytest.mark.parametrize("written", [{"N": "1700000000000.5"}, {"S": "now"}, {"NULL": True}], ids=str)
+def test_a_breaker_whose_next_probe_nobody_could_reserve_is_closed(
+    written: dict[str, Any], shared: SharedBreaker, dynamodb: FakeDynamoDB
+):
+    shared.write(ACCOUNT_ID, OPEN)
+    dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "*"]["probeAt"] = written
+
+    assert breaker_in(dynamodb) is None
 
 
 def test_of_two_workers_one_reserves_the_probe(shared: SharedBreaker, dynamodb: FakeDynamoDB):

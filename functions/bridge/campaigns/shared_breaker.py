@@ -63,13 +63,21 @@ def interval(probes: int, losses: int) -> int:
 
 
 def breaker_of(item: Item) -> BreakerState | None:
-    """The breaker in an account's item; None while it is closed. What a person took out of it is nought: an error here
-    would fail the chunks of all accounts.
+    """The breaker in an account's item; None while it is closed. What a person took out of it, or wrote wrongly, is
+    nought: an error here would fail the chunks of all accounts. Without a time nobody could ever probe: then it is
+    closed, and the next failures open it.
     """
-    if "probeAt" not in item:
+    level, probe_at, probes, losses = (_count(item, name) for name in _FIELDS)
+    if not probe_at:
         return None
-    level, *counts = (int(item.get(name, {"N": 0})["N"]) for name in _FIELDS)
-    return BreakerState(Level(level), *counts)
+    return BreakerState(Level.HALF_OPEN if level == Level.HALF_OPEN else Level.OPEN, probe_at, probes, losses)
+
+
+def _count(item: Item, name: str) -> int:
+    try:
+        return max(0, int(item[name]["N"]))
+    except (KeyError, ValueError):
+        return 0
 
 
 class SharedBreaker:

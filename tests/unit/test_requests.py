@@ -210,7 +210,6 @@ def test_a_national_number_is_one_of_the_accounts_country():
         b'{"to": "x", "text": }',
         b'[{"to": "x"}',
         b"{'to': 'x'}",
-        b'{"to": "\n"}',
         b"\xff\xfe{\x00",
         b'{"to": "\xff"}',
         b"to=%ff&text=%fe",
@@ -230,6 +229,13 @@ def test_what_holds_no_records_is_one_clear_error(body: bytes):
 
 def test_an_encrypted_payload_whose_headers_do_not_say_so_has_the_answer_of_all_that_cannot_be_opened():
     assert refused({"ciphertext": "abc"}) == "the encrypted payload cannot be opened"
+
+
+@pytest.mark.parametrize("written", ["one\ntwo", "one\r\ntwo", "one\ttwo"], ids=repr)
+def test_a_line_break_that_was_put_into_the_json_as_it_is_belongs_to_the_text(written: str):
+    body = f'{{"messages": [{{"to": "+919876500001", "text": "{written}"}}]}}'
+
+    assert only(parse(body.encode())).text == written
 
 
 def test_the_place_of_a_json_error_is_told_and_nothing_of_the_body():

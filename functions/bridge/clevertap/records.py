@@ -66,8 +66,9 @@ def _json(body: bytes) -> Any:
     if _more_values_than(MAX_VALUES, body):
         raise BadRequest(f"the JSON holds more than {MAX_VALUES} values; {MAX_RECORDS} records need far fewer")
     try:
-        # Numbers stay the digits that were written: a phone number may come as a JSON number.
-        return json.loads(_text_of(body), parse_int=str, parse_float=str, parse_constant=str)
+        # Numbers stay the digits that were written: a phone number may come as a JSON number. Not `strict`: a macro may
+        # be put into the template as it is, line breaks and all.
+        return json.loads(_text_of(body), strict=False, parse_int=str, parse_float=str, parse_constant=str)
     except RecursionError:
         raise BadRequest("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -22,6 +22,10 @@ _WRITTEN = re.compile(r"\s*(?P<prefix>\+|00)?(?P<rest>[0-9()\-./\s]{4,36})", re.
 _SEPARATORS = str.maketrans("", "", "()-./ \t\n\r\f\v")
 # A number that a spreadsheet or a JSON number made a decimal. With its zero it would be a stranger's.
 _DECIMAL = re.compile(r"(\s*\+?[0-9]+)\.00?\s*", re.ASCII)
+# Until 2019 a Mexican mobile had a 1 before it where one called from abroad, and many address books have it yet. No
+# Mexican number is so long without it; `phonenumbers` took it off until 2024, and then began to refuse such numbers
+# (https://github.com/daddyz/phonelib/issues/254, https://github.com/nyaruka/phonenumbers/pull/176).
+_MEXICAN_MOBILE = re.compile(r"\+521([0-9]{10})$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def _valid(text: str, country: str | None) -> PhoneNumber | None:
 
 def _parse(text: str, country: str | None) -> PhoneNumber | None:
     try:
-        return parse(text, country)
+        return parse(_MEXICAN_MOBILE.sub(r"+52\1", text), country)
     except NumberParseException:
         return None
 

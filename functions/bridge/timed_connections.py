@@ -12,7 +12,6 @@ from __future__ import annotations
 import http.client
 import io
 import logging
-import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,10 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from bridge import tls
+from bridge.addresses import connect
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from bridge.permit import Permit
@@ -141,21 +142,7 @@ class _TimedConnection(HTTPConnection):
         return super().is_connected and current.exchange.clock() - self.used_at < IDLE_SECONDS
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers. They share the time: one that is dead must not use it up."""
-        exchange = current.exchange
-        addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        failure = OSError("the name has no address")
-        for index, (*_, address) in enumerate(addresses):
-            host, port = address[:2]
-            try:
-                channel = socket.create_connection((str(host), port), exchange.left() / (len(addresses) - index))
-            except OSError as error:
-                failure = error
-            else:
-                channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                channel.settimeout(exchange.left())  # for TLS
-                return channel
-        raise failure
+        return connect(self._dns_host, self.port, current.exchange.left)
 
     def request(self, *arguments: Any, **options: Any) -> None:
         """Write a request, head and body at once: each write is a system call more, in which every other thread may

@@ -160,6 +160,45 @@ def test_a_connection_that_does_not_come_about_in_time_is_none(serving, monkeypa
     assert time.monotonic() - started < 2
 
 
+def test_several_addresses_share_the_time_to_connect(serving, monkeypatch: pytest.MonkeyPatch):
+    """An interface endpoint has one in each zone, and a zone may be gone."""
+    server = serving(answering(OK))
+    waited = addresses(monkeypatch, "10.0.0.1", "10.0.0.2", "127.0.0.1")
+    connections = Connections(connector(f"http://aws.example:{server.port}"), time.time)
+
+    assert connections.exchange(REQUEST) == (200, b"{}")
+    assert sum(waited) < route.CONNECT_SECONDS
+
+
+def test_where_no_address_answers_a_call_takes_no_longer_than_with_one(monkeypatch: pytest.MonkeyPatch):
+    waited = addresses(monkeypatch, "10.0.0.1", "10.0.0.2", "10.0.0.3")
+
+    with pytest.raises(AwsUnreached, match="TimeoutError"):
+        Connections(connector("http://aws.example"), time.time).exchange(REQUEST)
+    assert 0 < sum(waited) <= route.CONNECT_SECONDS
+
+
+def addresses(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[float]:
+    """What aws.example has; those of 10.0.0.0/8 say nothing. Returns how long they are waited for."""
+    look_up, connect = socket.getaddrinfo, socket.socket.connect
+    waited: list[float] = []
+
+    def several(host: str, *args: Any, **options: Any) -> Any:
+        return [one for each in (hosts if host == "aws.example" else [host]) for one in look_up(each, *args, **options)]
+
+    def silent(channel: socket.socket, address: tuple[str, int]) -> None:
+        if not address[0].startswith("10."):
+            return connect(channel, address)
+        waited.append(channel.gettimeout() or 0.0)
+        time.sleep(waited[-1])
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    monkeypatch.setattr(socket.socket, "connect", silent)
+    monkeypatch.setattr(route, "CONNECT_SECONDS", 0.3)
+    return waited
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
 def test_after_half_an_answer_the_call_was_perhaps_made(serving, answer: bytes):
     def serve(server: Server, connection: socket.socket) -> None:

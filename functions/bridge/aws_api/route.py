@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from bridge import tls
+from bridge import addresses, tls
+from bridge.times import Deadline
 
 if TYPE_CHECKING:
     import socket
@@ -50,13 +52,29 @@ def connector(url: str) -> Callable[[], socket.socket]:
 def _connection(server: SplitResult, proxy: _Proxy | None) -> http.client.HTTPConnection:
     host = server.hostname or ""
     if server.scheme != "https":
-        return http.client.HTTPConnection(host, server.port, timeout=CONNECT_SECONDS)
+        return _Plain(host, server.port)
     context = tls.context(os.environ.get("AWS_CA_BUNDLE") or None)
     first = (proxy.host, proxy.port) if proxy else (host, server.port)
-    connection = http.client.HTTPSConnection(*first, timeout=CONNECT_SECONDS, context=context)
+    connection = _Tls(*first, context=context)
     if proxy:
         connection.set_tunnel(host, server.port, dict(proxy.headers))
     return connection
+
+
+class _Plain(http.client.HTTPConnection):
+    """Connects in a time that all addresses share, where http.client gives it to each of them."""
+
+    def __init__(self, host: str, port: int | None, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        self._create_connection = _first_that_answers  # http.client's only place to say how
+
+
+class _Tls(_Plain, http.client.HTTPSConnection):
+    """The same over TLS."""
+
+
+def _first_that_answers(address: tuple[str, int], *_: object) -> socket.socket:
+    return addresses.connect(*address, Deadline.within(CONNECT_SECONDS, time.monotonic).remaining)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,16 +68,18 @@ def breaker_of(item: Item) -> BreakerState | None:
     closed, and the next failures open it.
     """
     level, probe_at, probes, losses = (_count(item, name) for name in _FIELDS)
-    if not probe_at:
+    if probe_at is None:
         return None
-    return BreakerState(Level.HALF_OPEN if level == Level.HALF_OPEN else Level.OPEN, probe_at, probes, losses)
+    level = Level.HALF_OPEN if level == Level.HALF_OPEN else Level.OPEN
+    return BreakerState(level, probe_at, probes or 0, losses or 0)
 
 
-def _count(item: Item, name: str) -> int:
+def _count(item: Item, name: str) -> int | None:
     try:
-        return max(0, int(item[name]["N"]))
+        count = int(item[name]["N"])
     except (KeyError, ValueError):
-        return 0
+        return None
+    return count if count >= 0 else None
 
 
 class SharedBreaker:

@@ -61,10 +61,13 @@ def measured(
 
 
 class GoesOn:
-    """A function in a process of its own that goes on: so many rounds by itself, then one whenever it is asked."""
+    """A contestant in a process of its own that goes on: so many rounds by itself, then one whenever it is asked."""
 
-    def __init__(self, built: Artifacts, url: str, function: str, messages: int, before: int) -> None:
-        self._process = _started(built, url, {"function": function, "messages": messages, "before": before})
+    def __init__(
+        self, built: Artifacts, url: str, function: str, messages: int, before: int, name: str | None = None
+    ) -> None:
+        task = {"function": function, "name": name or function, "messages": messages, "before": before}
+        self._process = _started(built, url, task)
 
     def __enter__(self) -> Self:
         return self
@@ -128,12 +131,13 @@ def _in_turn(function: str, counts: dict[str, int], rounds: int) -> dict[str, li
     return results
 
 
-def _go_on(function: str, messages: int, before: int) -> Iterator[dict[str, Any]]:
-    call = _contestant(function)
+def _go_on(function: str, name: str, messages: int, before: int) -> Iterator[dict[str, Any]]:
+    call = _contestant(name)
     for _ in range(before):
-        _round(call, function, function, messages)
+        _round(call, name, function, messages)
+    gc.freeze()  # no round is to search what is there to stay
     for _ in sys.stdin:
-        yield asdict(_round(call, function, function, messages))
+        yield asdict(_round(call, name, function, messages))
 
 
 def _main(task: dict[str, Any], output: TextIO) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.bench.console import console
 from tests.bench.promises import costs, latency, memory_settings
 from tests.bench.starts import cold, logs, memory, size
-from tests.bench.work import accept, dispatch, growing, growth, receipts, slow_vendor, tls, workers
+from tests.bench.work import accept, dispatch, growing, growth, limits, receipts, slow_vendor, tls, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 PARTS: dict[str, Callable[[Artifacts], Iterator[Line]]] = {
     part.__name__: part
     for part in (
-        # With the machine to themselves: what has a tight target, or many threads.
-        *(cold, dispatch, tls, slow_vendor),
-        # Beside dispatch's 100,000 messages, which take one core for three minutes.
-        *(growing, accept, receipts, size, memory, logs, workers, latency),
-        growth,
+        cold,
+        # Beside accept's and dispatch's 100,000 messages, which take one core for three minutes.
+        *(growing, dispatch, tls, slow_vendor, accept, receipts, size, memory, logs),
+        # With the machine to themselves: what needs both cores.
+        *(limits, workers, latency, growth),
         *(memory_settings, costs),
     )
 }

@@ -28,7 +28,7 @@ BARE, NOTHING, WITHOUT = (
     "the same without bytecode",
 )
 BARE_HANDLERS = {BARE: "bare_boto.handler", NOTHING: "bare_nothing.handler"}
-COLD_STARTS = 9  # of each pair
+COLD_STARTS = 8  # of each pair
 PAIRS = (*((function, BARE) for function in world.FUNCTIONS), ("accept", WITHOUT), (BARE, NOTHING))
 """What starts, and what it is compared with: both at the same time on the same core."""
 MESSAGES = 1_000
@@ -94,13 +94,19 @@ def size(built: Artifacts) -> Iterator[Line]:
 
 def logs(built: Artifacts) -> Iterator[Line]:
     """What an invocation writes into its log: an ordinary one that is not the first."""
-    with Stub() as stub:
-        for function, count, what in LOGGED:
-            events = [world.EVENTS[function](count) for _ in range(2)]
-            environment = world.environment(function, stub.url)
-            one, two = (live(built.built, world.handler(function), events[:n], environment).logged for n in (1, 2))
-            figures[f"log {function} {count}"] = two - one
-            yield Line("Log, bytes an invocation", f"{function}, {what}", f"{two - one:,}")
+    with Stub() as stub, ThreadPoolExecutor(len(cores())) as pool:
+        written = [*pool.map(partial(_logged, built, stub.url), LOGGED)]
+    for (function, count, what), size_of in zip(LOGGED, written, strict=True):
+        figures[f"log {function} {count}"] = size_of
+        yield Line("Log, bytes an invocation", f"{function}, {what}", f"{size_of:,}")
+
+
+def _logged(built: Artifacts, url: str, of: tuple[str, int, str]) -> int:
+    function, count, _ = of
+    events = [world.EVENTS[function](count) for _ in range(2)]
+    environment = world.environment(function, url)
+    one, two = (live(built.built, world.handler(function), events[:n], environment).logged for n in (1, 2))
+    return two - one
 
 
 def _sizes(directory: Path) -> tuple[int, int]:
@@ -118,18 +124,15 @@ def _megabytes(sizes: tuple[int, ...]) -> str:
 
 def memory(built: Artifacts) -> Iterator[Line]:
     """Three of the largest events through AWS's runtime client."""
-    with Stub() as stub:
+    with Stub() as stub, ThreadPoolExecutor(len(cores())) as pool:
         bare = live(built.bare, "bare_boto.handler", [{}], world.environment("accept", stub.url)).peak_mb
-        for function in world.FUNCTIONS:
-            events = [world.EVENTS[function](MESSAGES) for _ in range(3)]
-            peak = live(built.built, world.handler(function), events, world.environment(function, stub.url)).peak_mb
-            compared = f"bare handler with boto3: {bare:.0f} MB"
-            yield Line(
-                "Peak memory, events of 1,000",
-                function,
-                f"{peak:.0f} MB",
-                compared,
-                peak / bare,
-                f"< {MEMORY_MB} MB",
-                peak < MEMORY_MB,
-            )
+        peaks = [*pool.map(partial(_peak_mb, built, stub.url), world.FUNCTIONS)]
+    part, compared = "Peak memory, events of 1,000", f"bare handler with boto3: {bare:.0f} MB"
+    for function, peak in zip(world.FUNCTIONS, peaks, strict=True):
+        figure, met = f"{peak:.0f} MB", peak < MEMORY_MB
+        yield Line(part, function, figure, compared, peak / bare, f"< {MEMORY_MB} MB", met)
+
+
+def _peak_mb(built: Artifacts, url: str, function: str) -> float:
+    events = [world.EVENTS[function](MESSAGES) for _ in range(3)]
+    return live(built.built, world.handler(function), events, world.environment(function, url)).peak_mb

@@ -169,7 +169,7 @@ def test_a_probe_that_fails_by_a_fault_of_ours_holds_nobody_up():
 
 
 def _half_opened(bridge: Bridge, level: Level) -> Any:
-    shared_breaker(bridge.dynamodb).write(ACCOUNT_ID, BreakerState(level, 0))
+    shared_breaker(bridge.dynamodb).write(ACCOUNT_ID, BreakerState(level, 1))
     breaker = bridge.dispatcher.engine.breaker(ACCOUNT_ID)
     look(breaker, may_probe=True)
     return breaker

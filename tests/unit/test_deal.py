@@ -16,12 +16,12 @@ from bridge.deal import LONGEST_WAIT_SECONDS, Deal, Guard, Job, Line
 from bridge.leftovers import Leftovers
 from bridge.message import Cause, Message
 from bridge.message_central import verdicts
-from bridge.send import Ending, SendResult
+from bridge.send import Attempt, Ending, SendResult
 from bridge.throttle import UNLIMITED, Throttle
 from tests.fakes.campaigns import look, shared_breaker
 from tests.fakes.clock import Clock
 from tests.fakes.dynamodb import FakeDynamoDB
-from tests.fakes.values import message
+from tests.fakes.values import account, message
 from tests.fakes.vendor import page
 from tests.unit.harness import chunk
 
@@ -61,11 +61,11 @@ class Table:
 
     def probing(self, count: int) -> Line:
         """The line of an account whose breaker is open, and whose probe is this worker's."""
-        self.shared.write("A", BreakerState(Level.OPEN, 0))
+        self.shared.write("A", BreakerState(Level.OPEN, 1))
         return self.line(count)
 
     def half_open(self, count: int) -> Line:
-        self.shared.write("A", BreakerState(Level.HALF_OPEN, 0))
+        self.shared.write("A", BreakerState(Level.HALF_OPEN, 1))
         return self.line(count)
 
 
@@ -314,6 +314,39 @@ def test_jobs_that_did_not_end_in_time_are_evidence_of_an_outage(table: Table):
 
 
 @pytest.mark.fault("vendor-hangs")
+@pytest.mark.parametrize(("written", "pause"), [(True, 60), (False, 10)])
+def test_after_a_try_that_did_not_end_in_time_the_pause_is_longer_where_it_may_have_been_sent(
+    table: Table,
+    pause: int,
+    *,
+    written: bool,
+):
+    line = table.half_open(20)
+    deal = table.deal(line)
+    one = begin(deal)
+    one.attempt = Attempt.by("w", one.message, account())
+    if written:
+        one.attempt.permit.begin()
+
+    deal.close()
+
+    assert breaker_of(line).wait() == pytest.approx(pause, abs=0.01)
+
+
+@pytest.mark.fault("outage-long")
+@pytest.mark.parametrize(("outcome", "pause"), [(verdicts.LOST, 60), (verdicts.BUSY, 10)])
+def test_after_a_try_that_failed_the_pause_is_longer_where_it_may_have_been_sent(
+    table: Table, outcome: Outcome, pause: int
+):
+    line = table.half_open(20)
+    deal = table.deal(line)
+
+    deal.end(begin(deal), outcome)
+
+    assert breaker_of(line).wait() == pytest.approx(pause, abs=0.01)
+
+
+@pytest.mark.fault("vendor-hangs")
 def test_what_did_not_end_in_time_counts_once_and_frees_its_place_once(table: Table):
     line = table.line(20, places=1)
     deal = table.deal(line)
@@ -334,7 +367,7 @@ def test_a_thread_left_over_from_an_earlier_invocation_says_nothing_to_a_later_o
     before = table.deal(line)
     begun = [begin(before) for _ in range(FAILURES)]
     before.close()
-    table.shared.write("A", BreakerState(Level.HALF_OPEN, 0))
+    table.shared.write("A", BreakerState(Level.HALF_OPEN, 1))
     look(breaker_of(line), may_probe=True)
     after = table.deal(line)
     tried = [begin(after) for _ in range(PLACES)]

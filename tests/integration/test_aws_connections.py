@@ -235,6 +235,28 @@ def test_after_a_silence_the_call_was_perhaps_made_and_its_late_answer_is_no_oth
     assert connections.exchange(REQUEST) == (200, b"{}")
 
 
+def test_a_connection_whose_answer_did_not_come_is_not_used_again_however_good_it_was_before():
+    pairs = [socket.socketpair() for _ in range(2)]
+    for _, far in pairs:
+        far.sendall(OK)  # the answer to its first call is there before that is made
+    new = iter(pairs)
+
+    def connect() -> socket.socket:
+        near, _ = next(new)
+        near.settimeout(0.05)
+        return near
+
+    connections = Connections(connect, time.time)
+
+    assert connections.exchange(REQUEST) == (200, b"{}")
+    with pytest.raises(AwsSilent, match="TimeoutError"):
+        connections.exchange(REQUEST)
+    assert connections.exchange(REQUEST) == (200, b"{}"), "the late answer could be taken for this one's"
+
+    for _, far in pairs:
+        far.close()
+
+
 def test_a_connection_that_breaks_while_it_is_written_to_was_perhaps_enough(serving):
     server = serving(lambda _, connection: connection.close())
     connections = connections_to(server)

@@ -75,6 +75,15 @@ def test_one_message_is_sent_while_clevertap_waits(bridge: Bridge):
     assert bridge.counts() == {"MessagesSent": 1, "MessagesAccepted": 1}
 
 
+@pytest.mark.parametrize("outcome", [verdicts.SENT, verdicts.LOST])
+def test_of_a_message_that_may_be_out_the_end_is_yet_to_be_reported(bridge: Bridge, outcome: Outcome):
+    bridge.vendor.script.append(outcome)
+
+    post_one(bridge)
+
+    assert bridge.dynamodb.rows()[0].report is True
+
+
 def test_what_the_vendor_rejects_is_told_in_the_answer_and_not_reported(bridge: Bridge):
     bridge.vendor.script.append(verdicts.BAD_NUMBER)
 

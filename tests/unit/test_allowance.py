@@ -10,16 +10,18 @@ import pytest
 
 from bridge.allowance import ASK_SECONDS, LATE_SECONDS, PATIENCE_SECONDS, Allowance
 from bridge.campaigns.control import State
-from bridge.campaigns.keys import WHOLE_ACCOUNT
+from bridge.campaigns.keys import WHOLE_ACCOUNT, day_key
 from bridge.chunk import Lane
-from bridge.leftovers import DELAYS
+from bridge.deal import Guard, Job
+from bridge.leftovers import DELAYS, Leftovers
 from bridge.message import Cause
 from bridge.message_central import verdicts
+from bridge.send import Ending, SendResult
 from bridge.telemetry import InvocationMetrics
 from tests.fakes.campaigns import controls_of
 from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import LOST_BEFORE, UNREACHED
-from tests.fakes.values import ACCOUNT_ID, account, message_id, number, secret, text
+from tests.fakes.values import ACCOUNT_ID, account, message, message_id, number, secret, text
 from tests.unit.harness import Bridge, chunk, queued
 
 if TYPE_CHECKING:
@@ -190,6 +192,20 @@ def test_a_fault_of_ours_in_a_reservation_holds_nobody_up(
     assert "reservation failed" in capsys.readouterr().out
 
 
+def test_a_pause_that_the_vendor_asks_for_is_kept_though_the_accounts_rate_would_let_the_next_begin(bridge: Bridge):
+    engine = bridge.dispatcher.engine
+    one = allowance(bridge, parts_per_second=50.0)
+    guard = Guard(engine.breaker(ACCOUNT_ID), engine.throttle(ACCOUNT_ID), lambda: True, one)
+    reserve(one, *[1] * 50)
+    first = Job(message(0), Leftovers(chunk(0)), lambda: SendResult(Ending.ENDED, message(0)))
+    first.begun_at = guard.begin(1)
+
+    guard.note(first, replace(verdicts.RATE, retry_after=3))
+
+    assert one.wait() < 1
+    assert guard.wait(1) == pytest.approx(3)
+
+
 # The day
 
 
@@ -263,6 +279,20 @@ def test_parts_that_were_not_counted_are_not_given_back(bridge: Bridge):
     one.finish(InvocationMetrics(), may_call=True)
 
     assert day_of(bridge) == 100, "of the 110 that began; with the 40 given back that nobody counted it would be 60"
+
+
+def test_what_was_reserved_of_two_days_is_given_back_to_the_later_one(bridge: Bridge):
+    one = allowance(bridge, parts_per_day=100)
+    reserve(one, *[1] * 5)
+    begun(one, bridge.clock, 5)
+    bridge.clock.sleep(86_400)
+    reserve(one, *[1] * 5)
+    begun(one, bridge.clock, 2)
+
+    one.finish(InvocationMetrics(), may_call=True)
+
+    days = {key: item["parts"]["N"] for (_, key), item in bridge.dynamodb.tables[CAMPAIGNS].items()}
+    assert days == {day_key("2023-11-15"): "5", day_key("2023-11-16"): "2"}
 
 
 def test_parts_that_cannot_be_given_back_count_as_sent_and_it_is_said(

@@ -9,7 +9,7 @@ import pytest
 
 from bridge import times
 from bridge.aws import CALL_SECONDS
-from bridge.chunk import Chunk, decode
+from bridge.chunk import MAX_MESSAGES, Chunk, decode
 from bridge.finish import BATCH
 from bridge.message import Cause, Message, Status
 from bridge.message_central import verdicts
@@ -138,6 +138,23 @@ def test_leftovers_in_doubt_are_not_done(bridge: Bridge):
     assert bridge.dispatch(chunk(1)) == [False]
 
 
+@pytest.mark.fault("retry-unqueued")
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_chunk_is_delivered_again_whichever_of_its_leftovers_cannot_be_queued(bridge: Bridge, refused: int):
+    bridge.vendor.script.extend([replace(verdicts.TOO_SOON, retry_after=wait) for wait in (60, 30)])
+    bridge.sqs.refused.extend([{refused}, {0}, {0}])
+
+    assert bridge.dispatch(chunk(2)) == [False]
+
+
+@pytest.mark.fault("retry-unqueued")
+def test_a_chunk_of_whose_leftovers_a_part_cannot_be_queued_is_delivered_again(bridge: Bridge):
+    bridge.secrets.secrets.clear()  # all of it has to wait
+    bridge.sqs.refused.extend([{1}, {0}, {0}])
+
+    assert bridge.dispatch(chunk(MAX_MESSAGES + 1)) == [False]
+
+
 def test_an_ending_that_is_final_does_not_go_back(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.LOST, verdicts.BAD_NUMBER, verdicts.UNKNOWN])
 
@@ -178,12 +195,26 @@ def test_carried_outcomes_that_still_cannot_be_written_travel_on(bridge: Bridge)
     assert carried.outcomes == rows
 
 
+def test_outcomes_that_cannot_be_written_for_a_day_fail_their_chunk_so_that_they_become_dead_letters(bridge: Bridge):
+    rows = [replace(bridge.log.new_claim(message(1), "w/1", report=True).row, status=Status.SENT)]
+    bridge.dynamodb.down("put_item", UNREACHED)
+    bridge.clock.sleep(86_401)
+
+    assert bridge.dispatch(Chunk(ACCOUNT_ID, START, 0, [], rows)) == [False]
+
+    assert bridge.sqs.entries == []
+    bridge.dynamodb.heal()
+    assert bridge.dispatch(Chunk(ACCOUNT_ID, START, 0, [], rows)) == [True], "redriven"
+    assert bridge.dynamodb.statuses() == ["sent"]
+
+
 @pytest.mark.fault("answer-lost")
 def test_messages_whose_claim_has_no_answer_are_retried_under_the_claim(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_AFTER), *silence(LOST_BEFORE))
 
     assert bridge.dispatch(chunk(2)) == [True]
     assert bridge.vendor.tried == []
+    assert bridge.dynamodb.calls["update_item"] == 0, "what is queued names its claim, and needs no write"
 
     [back] = [decode(entry.body) for entry in bridge.sqs.entries]
     assert bridge.dispatch(back) == [True]
@@ -317,6 +348,25 @@ def test_a_message_that_always_fails_does_not_multiply(bridge: Bridge):
     assert bridge.dispatch(chunk(1)) == [False]
 
     assert queued(bridge) == []
+
+
+def test_a_chunk_that_failed_by_a_fault_of_ours_is_delivered_again_though_its_outcomes_are_queued(bridge: Bridge):
+    bridge.vendor.script.extend([verdicts.SENT, RuntimeError()])
+    bridge.dynamodb.fail("put_item", None, None)  # the claims; then the table is silent
+    for operation in ("put_item", "batch_write_item"):
+        bridge.dynamodb.down(operation, UNREACHED)
+
+    assert bridge.dispatch(chunk(2)) == [False]
+
+    [carried] = [decode(entry.body) for entry in bridge.sqs.entries]
+    assert (len(carried.messages), len(carried.outcomes)) == (0, 1)
+
+
+def test_a_fault_of_ours_fails_its_chunk_whatever_becomes_of_the_messages_after_it(bridge: Bridge):
+    bridge.vendor.script.append(RuntimeError())
+    bridge.dynamodb.fail("put_item", None, *silence(UNREACHED))  # the second one waits for the log
+
+    assert bridge.dispatch(chunk(2)) == [False]
 
 
 @pytest.mark.fault("worker-killed")

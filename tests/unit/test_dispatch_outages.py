@@ -12,6 +12,7 @@ from bridge.chunk import Lane
 from bridge.leftovers import DELAYS
 from bridge.message import Cause
 from bridge.message_central import verdicts
+from bridge.throttle import UNLIMITED
 from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED, Fault, silence
 from tests.fakes.values import ACCOUNT_ID, message, secret
 from tests.unit.harness import LIFETIME, Bridge, chunk, queued
@@ -199,6 +200,15 @@ def test_a_rate_limit_is_no_outage_and_what_was_not_begun_made_no_attempt(bridge
     assert sum(len(numbers) for numbers, _, _ in queued(bridge)) == 10
     assert all(attempts == 1 and least <= delay <= most for _, attempts, delay in queued(bridge))
     assert "SendingPaused" not in bridge.counts()
+
+
+@pytest.mark.fault("rate-limit")
+def test_what_a_rate_limit_taught_a_worker_holds_for_its_next_event_and_for_that_account_alone(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.RATE)
+    bridge.dispatch(chunk(1))
+
+    assert bridge.dispatcher.engine.throttle(ACCOUNT_ID).rate < UNLIMITED
+    assert bridge.dispatcher.engine.throttle(OTHER).rate == UNLIMITED
 
 
 def test_one_accounts_outage_does_not_hold_another_back(bridge: Bridge):

@@ -224,6 +224,15 @@ def test_one_message_twice_in_a_batch_is_written_as_it_was_last(log: Log, dynamo
     assert dynamodb.statuses() == ["sent"]
 
 
+def test_of_several_batches_that_cannot_be_written_all_come_back(log: Log, dynamodb: FakeDynamoDB):
+    batch = [(claim, SENT) for claim in claimed(log, BATCH + 5)]
+    rows = rows_of(log, batch)
+    dynamodb.down("batch_write_item", UNREACHED)
+    dynamodb.down("put_item", UNREACHED)
+
+    assert log.record_batch(batch, END) == rows
+
+
 def test_what_cannot_be_written_one_by_one_comes_back_in_order(log: Log, dynamodb: FakeDynamoDB, clock: Clock):
     batch = [(claim, SENT) for claim in claimed(log, 20)]
     rows = rows_of(log, batch)

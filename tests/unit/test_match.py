@@ -395,6 +395,23 @@ def test_of_two_messages_without_an_id_neither_is_guessed(harness: ReceiptHarnes
     assert harness.counts == {"ReceiptsUnmatched": 1}
 
 
+@pytest.mark.parametrize("recipient", ["+916591234567", "+6591234567"])
+def test_a_message_without_an_id_is_meant_whichever_countrys_its_number_is(harness: ReceiptHarness, recipient: str):
+    harness.put(row(0, "unknown", recipient=recipient))
+
+    take(harness, receipt(mobileNumber="6591234567", countryCode=None))
+
+    assert harness.dynamodb.statuses() == ["delivered"]
+
+
+def test_of_two_countries_messages_without_an_id_neither_is_guessed(harness: ReceiptHarness):
+    harness.put(row(0, "unknown", recipient="+916591234567"), row(1, "unknown", recipient="+6591234567"))
+
+    take(harness, receipt(mobileNumber="6591234567", countryCode=None))
+
+    assert harness.dynamodb.statuses() == ["unknown", "unknown"]
+
+
 @pytest.mark.parametrize("status", ["unknown", "sent", "sending"])
 def test_a_message_of_more_than_three_days_ago_is_not_meant(harness: ReceiptHarness, status: str):
     harness.put(row(0, status, verification_id=None, claimed_at=times.iso(START - DOUBTFUL_SECONDS - 1)))

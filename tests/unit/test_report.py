@@ -492,6 +492,13 @@ def test_what_is_lost_is_named_by_its_first_sequence_number(harness: ReceiptHarn
     assert harness.stream(*batch) == ["5"]
 
 
+def test_of_the_lost_reports_of_several_accounts_the_first_is_named(harness: ReceiptHarness):
+    harness.clevertap.default = DOWN
+    harness.delayed.down("send_message_batch", LOST_BEFORE)
+
+    assert harness.stream(delivered(0), delivered(1, OTHER_ACCOUNT), delivered(2)) == ["1"]
+
+
 @pytest.mark.parametrize("fault", NOT_APPLIED, ids=repr)
 def test_what_can_neither_be_posted_nor_queued_comes_again(harness: ReceiptHarness, fault: Fault):
     harness.clevertap.by_url[URL] = DOWN

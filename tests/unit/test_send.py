@@ -115,6 +115,17 @@ def test_a_message_at_another_worker_is_looked_at_again_when_that_worker_must_be
     assert len(bridge.vendor.tried) == 1
 
 
+def test_a_message_that_waited_for_long_before_its_claim_is_left_to_the_worker_that_has_it(bridge: Bridge):
+    bridge.clock.sleep(OVER + 3_600)
+    send(bridge)
+    bridge.clock.sleep(20)
+
+    result = send(bridge)
+
+    assert (result.ending, result.was) == (Ending.IN_FLIGHT, Status.SENDING)
+    assert result.busy_for == pytest.approx(OVER - 20, abs=0.01)
+
+
 @pytest.mark.fault("worker-killed")
 def test_a_worker_killed_after_the_vendor_answered_leaves_the_message_unknown_and_unsent(bridge: Bridge):
     send(bridge)  # and its outcome is never recorded
@@ -441,6 +452,18 @@ def test_an_expiry_without_an_answer_is_tried_again(bridge: Bridge, fault: Fault
     assert result.ending is Ending.NOT_ATTEMPTED
     expire(bridge, result.message)
     assert bridge.dynamodb.statuses() == ["expired"]
+
+
+@pytest.mark.fault("answer-lost")
+@pytest.mark.parametrize("standing", range(9))
+def test_however_many_ends_had_no_answer_a_message_ends_over_the_claim_that_stands(bridge: Bridge, standing: int):
+    given = message(1)
+    for number in range(9):
+        bridge.dynamodb.fail("put_item", *silence(LOST_AFTER if number == standing else LOST_BEFORE))
+        given = (send if number == standing else expire)(bridge, given).message
+        bridge.dynamodb.heal()
+
+    assert expire(bridge, given).ending is Ending.ENDED
 
 
 def test_what_expired_was_accepted_when_the_message_says(bridge: Bridge):

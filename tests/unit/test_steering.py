@@ -11,7 +11,7 @@ import pytest
 from bridge.accept import LOOK_SECONDS as ACCEPT_LOOK_SECONDS
 from bridge.accept import MOST_LOOKS
 from bridge.batch import LOOK_SECONDS
-from bridge.campaigns.control import State
+from bridge.campaigns.control import Control, State
 from bridge.campaigns.keys import WHOLE_ACCOUNT, campaign_key
 from bridge.chunk import Chunk, decode
 from bridge.leftovers import DELAYS
@@ -21,7 +21,7 @@ from tests.fakes.campaigns import controls_of
 from tests.fakes.dynamodb import CAMPAIGNS
 from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED, UNREACHED, Fault, silence
 from tests.fakes.log import row
-from tests.fakes.values import ACCOUNT_ID, START, message, message_id, number, text
+from tests.fakes.values import ACCOUNT_ID, START, message, message_id, number, secret, text
 from tests.unit.harness import LIFETIME, VALIDITY, Bridge, chunk, queued, taken_out
 
 if TYPE_CHECKING:
@@ -284,6 +284,22 @@ def test_a_pause_takes_from_a_worker_what_it_has_not_begun(bridge: Bridge):
     assert bridge.metrics.causes == {Cause.PAUSED: 47}
 
 
+def test_a_pause_of_several_accounts_takes_from_a_worker_what_it_has_not_begun_of_each(bridge: Bridge):
+    bridge.secrets.secrets["bridge/OTHER"] = secret()
+
+    def decide() -> None:
+        for account in ("OTHER", ACCOUNT_ID):
+            controls_of(bridge.dynamodb, bridge.clock).change((account, WHOLE_ACCOUNT), State.PAUSED, by="ana")
+
+    while_sending(bridge, 3, decide, lambda: state_known(bridge) is State.PAUSED)
+
+    bridge.dispatch(chunk(10), chunk(10, first=10, account="OTHER"))
+
+    assert len(bridge.vendor.tried) == 3
+    assert bridge.metrics.causes == {Cause.PAUSED: 17}
+    assert len({n for numbers, _, _ in queued(bridge) for n in numbers}) == 17
+
+
 def test_a_stop_while_sending_leaves_the_other_campaigns_of_the_worker_alone(bridge: Bridge):
     while_sending(bridge, 3, lambda: stop(bridge), lambda: state_known(bridge) is State.STOPPED)
 
@@ -358,6 +374,20 @@ def test_a_look_that_was_slow_does_not_undo_what_a_later_one_saw(bridge: Bridge)
     steering.look([key])
 
     assert state_known(bridge) is State.STOPPED
+
+
+def test_a_look_that_was_under_way_does_not_undo_what_the_worker_itself_decided(bridge: Bridge):
+    steering = bridge.dispatcher.engine.steering
+    key = ACCOUNT_ID, campaign_key(CAMPAIGN)
+
+    def meanwhile(point: str) -> None:
+        if point == "after batch_get_item":  # the table has answered that it runs
+            steering.note(key, Control(State.PAUSED))
+
+    bridge.dynamodb.around = meanwhile
+    steering.look([key])
+
+    assert state_known(bridge) is State.PAUSED
 
 
 # One message that CleverTap waits for

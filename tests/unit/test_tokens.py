@@ -462,6 +462,26 @@ def test_who_waits_too_long_for_another_threads_answer_has_no_time(world: World)
     assert late == NO_TIME
 
 
+def test_an_account_does_not_wait_for_anothers_token(world: World):
+    begun, go = threading.Event(), threading.Event()
+
+    def hangs(_path: str) -> None:
+        if not begun.is_set():
+            begun.set()
+            go.wait(5)
+
+    world.transport.meanwhile = hangs
+    first = threading.Thread(target=world.get)
+    first.start()
+    begun.wait(5)
+
+    other = world.get(account(id="OTHER", customer_id="C-2"), seconds=SHORTEST_SECONDS)
+    go.set()
+    first.join()
+
+    assert isinstance(other, Token)
+
+
 def test_two_accounts_have_two_tokens(world: World):
     world.get(account())
     world.get(account(id="OTHER", customer_id="C-2"))

@@ -218,7 +218,7 @@ class Secrets:
         except AwsError as error:
             if error.code in _GONE:
                 return _Previous(version)
-            logger.warning("secret not read: tried again in 30 s", account=account_id, code=error.code)
+            logger.warning("secret not read: tried again in 30 s", account=account_id, reason=error.code)
             return _Previous(version, next_read=now + SILENT_SECONDS, refused=error.code)
         logger.info("key compared with the secret's previous version as well", account=account_id)
         return _Previous(version, _fields(answer))
@@ -237,7 +237,7 @@ class Secrets:
                 fault=code,
                 refused=not passing(error),
             )
-            logger.warning("secret not read: tried again in 30 s", account=record.account, code=code)
+            logger.warning("secret not read: tried again in 30 s", account=record.account, reason=code)
         record.forget_at = record.known.next_read
 
 

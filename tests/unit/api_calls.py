@@ -80,6 +80,19 @@ def words_of(functions: Path) -> set[str]:
     return {string for string in strings if re.fullmatch(r"([A-Z][a-z]+)+", string)}
 
 
+def fields_of_log_lines(functions: Path, *levels: str) -> set[str]:
+    """The fields that log lines of these levels are given by name."""
+    calls = [node for path in functions.rglob("*.py") for node in ast.walk(_parsed(path)) if isinstance(node, ast.Call)]
+    return {
+        keyword.arg
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in levels
+        if isinstance(call.func.value, ast.Name) and call.func.value.id == "logger"
+        for keyword in call.keywords
+        if keyword.arg
+    }
+
+
 def clients_of(module: Path) -> set[str]:
     """The AWS services that a module names."""
     return _strings(_parsed(module)) & set(boto3.Session().get_available_services())

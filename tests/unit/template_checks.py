@@ -247,6 +247,22 @@ def dashboard(template: Template) -> Any:
     return json.loads(of_type(template, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"])
 
 
+def logs_queries(template: Template) -> list[str]:
+    """What the dashboard asks the logs."""
+    asked = [widget["properties"].get("query") for widget in dashboard(template)["widgets"]]
+    return [query for query in asked if query]
+
+
+def searched(template: Template) -> set[str]:
+    """The metrics that the dashboard shows for each account."""
+    return {*re.findall(r'service,account} MetricName="(\w+)"', str(dashboard(template)))}
+
+
+def watched(alarm: Resource) -> set[str]:
+    """The metrics that an alarm watches."""
+    return {one["MetricName"] for one in _metrics(alarm)}
+
+
 # What must hold: functions
 
 

@@ -269,10 +269,10 @@ def test_a_payload_that_cannot_be_opened_raises_the_alarm_and_the_log_says_why(
     post(handlers, *WRONG["the padding"])
 
     told = [vars(record) for record in caplog.records if "not opened" in record.message]
-    assert [(one["why"], one["key_version"]) for one in told] == [
-        ("its key version is not in encryptionKeys", NEW_VERSION),
-        ("its key version is not in encryptionKeys", "-"),
-        ("key and payload do not fit, or it holds no messages", VERSION),
+    assert [(one["reason"], one["key_version"]) for one in told] == [
+        (f"its key version is not in encryptionKeys (version {NEW_VERSION})", NEW_VERSION),
+        ("its key version is not in encryptionKeys (version -)", "-"),
+        (f"key and payload do not fit, or it holds no messages (version {VERSION})", VERSION),
     ]
     assert capsys.readouterr().out.count('"AccountMisconfigured":') >= 3
 

@@ -41,6 +41,11 @@ NOTICED_BY_SAM = {"Code", "Environment", "MemorySize", "SnapStart"}
 OF_NO_VERSION = {"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"}
 # Why a message is rejected; the other failures are of what was accepted, and did not end so.
 NOT_REJECTING = {Failure.EXPIRED, Failure.STOPPED, Failure.UNDELIVERED, Failure.DROPPED, Failure.NETWORK}
+# What a log line says beside the cause.
+DETAILS = {
+    *("campaign", "content_type", "count", "errors", "faults", "fields", "id", "key_version", "method", "status"),
+    *("attempts", "threads"),
+}
 REJECTING = {str(failure) for failure in Failure if failure not in NOT_REJECTING}
 # Each table, and the modules that call it.
 TABLES = {
@@ -186,6 +191,29 @@ def test_the_dashboard_and_the_saved_query_ask_for_every_code_of_message_central
     shown = {*re.findall(r"`verdicts\.(\d+)`", json.dumps(checks.dashboard(TEMPLATE)))}
     assert shown == codes
     assert {*re.findall(r"`verdicts\.(\d+)`", saved)} == codes
+
+
+def test_the_dashboard_and_the_saved_query_show_of_an_error_what_the_code_says_of_its_cause():
+    saved = checks.of_type(TEMPLATE, "AWS::Logs::QueryDefinition")["WhatWentWrong"]["QueryString"]
+    [recent] = [query for query in checks.logs_queries(TEMPLATE) if "level in" in query]
+    said = api_calls.fields_of_log_lines(ROOT / "functions", "warning", "error")
+    assert {"reason", "error", "place"} <= said
+    for query in (saved, recent):
+        assert (said | {"error", "where"}) - DETAILS <= {*re.findall(r"\w+", query)}
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 429, 500, 502, 503, 504])
+def test_the_dashboard_and_the_saved_query_ask_for_what_a_proxy_says_in_message_centrals_place(status):
+    saved = checks.of_type(TEMPLATE, "AWS::Logs::QueryDefinition")["DoesMessageCentralWork"]["QueryString"]
+    [shown] = [query for query in checks.logs_queries(TEMPLATE) if "verdicts" in query]
+    assert all(f"`verdicts.HTTP {status}`" in query for query in (saved, shown))
+
+
+def test_the_dashboard_names_the_account_where_an_alarm_says_that_it_does():
+    alarms = checks.of_type(TEMPLATE, "AWS::CloudWatch::Alarm").values()
+    saying = [one for one in alarms if re.search("names? the account", one["AlarmDescription"])]
+    assert len(saying) == 8
+    assert {metric for alarm in saying for metric in checks.watched(alarm)} - checks.searched(TEMPLATE) == set()
 
 
 def test_the_saved_query_asks_for_all_that_messages_are_rejected_for():

@@ -103,5 +103,6 @@ def _records(plain: bytes) -> Sequence[Record | None] | None:
 def _refused(account_id: str, why: str, version: str = "") -> CannotOpen:
     # Anything may stand in the header; what is no version of CleverTap's, a UUID, is not logged.
     shown = version if _UUID.fullmatch(version) else "-"
-    logger.error("encrypted payload not opened: answered 400", account=account_id, why=why, key_version=shown)
+    reason = f"{why} (version {shown})"
+    logger.error("encrypted payload not opened: answered 400", account=account_id, reason=reason, key_version=shown)
     return CannotOpen()

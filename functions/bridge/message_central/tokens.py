@@ -198,7 +198,7 @@ class Tokens:
             raise NoToken(UNREACHED) from None
         document = _vendors_own(response)
         if not document:
-            raise NoToken(RATE if response.status == HTTPStatus.TOO_MANY_REQUESTS else _without(response.status))
+            raise NoToken(replace(_without(response.status), vendor_code=f"HTTP {response.status}"))
         return _usable(document.get("token"))
 
     def _ask(self, credentials: dict[str, str], deadline: Deadline) -> Response:
@@ -223,6 +223,8 @@ def _vendors_own(response: Response) -> dict[str, Any]:
 
 
 def _without(status: int) -> Outcome:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RATE
     return BUSY if status >= HTTPStatus.INTERNAL_SERVER_ERROR else GATEWAY
 
 

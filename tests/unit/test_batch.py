@@ -218,6 +218,21 @@ def test_a_worker_sends_until_there_is_just_time_to_record_and_give_back(bridge:
     assert batch.sending.remaining() == pytest.approx(sending)
 
 
+def test_the_vendor_has_no_longer_for_a_message_than_the_worker_sends(bridge: Bridge, monkeypatch: pytest.MonkeyPatch):
+    allowed: list[float] = []
+    send = bridge.vendor.send
+
+    def noting(one: Any, held: Any, deadline: Any, permit: Any) -> Any:
+        allowed.append(deadline.remaining())
+        return send(one, held, deadline, permit)
+
+    monkeypatch.setattr(bridge.vendor, "send", noting)
+
+    run(bridge, [message(0)])
+
+    assert allowed == [pytest.approx(SENDING)]
+
+
 @pytest.mark.fault("out-of-time")
 def test_what_was_not_begun_in_time_waits_for_nothing(bridge: Bridge):
     bridge.vendor.meanwhile = lambda: bridge.clock.sleep(33)

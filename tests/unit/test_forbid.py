@@ -96,6 +96,23 @@ def test_a_rejection_carries_what_its_row_needs():
     assert (rejection.campaign_id, rejection.unsent_claims) == ("c", ("w/1",))
 
 
+def test_a_rejection_carries_what_its_message_is_sent_again_and_reported_with(bridge: Bridge):
+    given = message(
+        3,
+        segments=2,
+        template_id="t",
+        sender_id="s",
+        message_type="OTP",
+        encryption="v1",
+    )
+
+    row = bridge.log.rejection_row(not_queued(given, 0), ACCOUNT_ID, report=True)
+
+    claim = bridge.log.new_claim(given, "w/1", report=True).row
+    for name in ("segments", "template_id", "sender_id", "message_type", "encryption", "accepted_at"):
+        assert getattr(row, name) == getattr(claim, name) is not None
+
+
 def test_sqs_gets_what_time_there_is_but_for_what_forbidding_takes(clock: Clock):
     assert deadline_for_sqs(clock.deadline(10)).remaining() == pytest.approx(10 - 2 * CALL_SECONDS)
     assert deadline_for_sqs(clock.deadline(3 * CALL_SECONDS)).remaining() == pytest.approx(CALL_SECONDS)

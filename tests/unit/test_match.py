@@ -363,6 +363,22 @@ def test_a_parked_receipt_is_judged_by_when_it_came(harness: ReceiptHarness):
     assert harness.counts["ReceiptsUnmatched"] == 1
 
 
+def test_a_receipt_whose_message_changes_before_it_is_concluded_is_tried_again(harness: ReceiptHarness):
+    harness.put(row(0, "unknown", verification_id=None))
+
+    def its_outcome_comes(point: str) -> None:
+        if point == "before update_item":
+            harness.dynamodb.around = lambda _point: None
+            harness.put(row(0, "sent"))
+
+    harness.dynamodb.around = its_outcome_comes
+    take(harness, receipt())
+    assert harness.status() == "sent"
+
+    assert harness.retry_parked() == []
+    assert harness.status() == "delivered"
+
+
 def test_the_id_is_found_while_another_message_is_being_sent(harness: ReceiptHarness):
     harness.put(row(0), row(0, "sending", message_id="another."))
 

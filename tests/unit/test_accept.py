@@ -210,6 +210,35 @@ def test_a_doubt_about_the_queue_is_no_promise_that_it_has_the_message(bridge: B
         assert bridge.vendor.sent == {}
 
 
+@pytest.mark.fault("queue-in-doubt")
+def test_however_long_sqs_takes_to_leave_a_message_in_doubt_there_is_time_to_cancel_it(bridge: Bridge):
+    bridge.vendor.script.append(verdicts.UNREACHED)
+    bridge.vendor.meanwhile = lambda: bridge.clock.sleep(4.5)
+    bridge.sqs.down("send_message_batch", LOST_AFTER)
+    bridge.sqs.around = lambda point: bridge.clock.sleep(CALL_SECONDS - 1) if "before" in point else None
+
+    with pytest.raises(NothingAccepted):
+        post_one(bridge)
+
+    assert status(bridge) == "rejected"
+    assert bridge.sqs.entries
+    for entry in bridge.sqs.entries:
+        bridge.dispatch(decode(entry.body))
+    assert bridge.vendor.sent == {}
+
+
+@pytest.mark.fault("outcome-unwritten")
+def test_an_outcome_that_neither_the_log_nor_the_queue_take_is_said_aloud(
+    bridge: Bridge, capsys: pytest.CaptureFixture[str]
+):
+    bridge.dynamodb.fail("put_item", None, *silence(UNREACHED))
+    bridge.sqs.down("send_message_batch", UNREACHED)
+
+    assert post_one(bridge)["status"] == "sent"
+
+    assert "neither the log nor the queue took them" in capsys.readouterr().out
+
+
 def test_when_neither_log_nor_queue_can_be_reached_nothing_will_be_sent(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_BEFORE))
     bridge.sqs.down("send_message_batch", LOST_AFTER)

@@ -78,7 +78,8 @@ class Account:
         if not self.promotional_hours or message.country_code != INDIA:
             return 0.0
         kind = message.message_type or self.message_type or ""
-        return self.promotional_hours.wait(now, takes) if kind.upper() == PROMOTIONAL else 0.0
+        # A space that slipped into CleverTap's form must not send messages at night.
+        return self.promotional_hours.wait(now, takes) if kind.strip().upper() == PROMOTIONAL else 0.0
 
 
 def account_of(account_id: str, secret: Mapping[str, str]) -> Account:

@@ -55,6 +55,7 @@ def test_what_is_no_span_of_a_day_is_refused(text: str):
     [
         ("PROMOTIONAL", None, "91", True),
         ("promotional", None, "91", True),
+        (" PROMOTIONAL\n", None, "91", True),
         (None, "PROMOTIONAL", "91", True),
         ("OTP", "PROMOTIONAL", "91", False),
         (None, None, "91", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,18 @@ def test_time_in_which_nobody_sent_is_not_caught_up_on(schedule: RateSchedule, c
 
     assert schedule.reserve(ACCOUNT_ID, 20, RATE, NEAR) == Slot(START + 600, START + 601, 20)
     assert schedule.reserve(ACCOUNT_ID, 20, RATE, NEAR).begin == START + 601
+
+
+@pytest.mark.parametrize("rate", [300.0, 450.0, 700.0, 1_500.0, 2_500.0])
+def test_single_messages_keep_to_a_rate_of_which_none_takes_whole_milliseconds(
+    rate: float, dynamodb: FakeDynamoDB, clock: Clock
+):
+    fractions = (0.618_034 * number % 1 for number in count())  # as even as chance is in the long run
+    schedule = RateSchedule(campaign_table(dynamodb), clock, fractions.__next__)
+
+    slots = [schedule.reserve(ACCOUNT_ID, 1, rate, near=9.0) for _ in range(int(rate))]
+
+    assert slots[-1].end - START == pytest.approx(1.0, rel=0.01)
 
 
 def test_each_account_has_a_schedule_of_its_own(schedule: RateSchedule):

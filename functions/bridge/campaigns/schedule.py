@@ -10,6 +10,8 @@ reserves what is far off: what came later and cannot wait then finds its place s
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from bridge.campaigns.keys import WHOLE_ACCOUNT
 from bridge.errors import ConditionFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bridge.campaigns.table import CampaignTable, Item
 
@@ -44,10 +46,13 @@ class Slot:
 class RateSchedule:
     """The schedules of all accounts, each for its rate."""
 
-    def __init__(self, table: CampaignTable, clock: Callable[[], float]) -> None:
-        """`clock` gives epoch seconds."""
+    def __init__(
+        self, table: CampaignTable, clock: Callable[[], float], fraction: Callable[[], float] = random.random
+    ) -> None:
+        """`clock` gives epoch seconds; `fraction` by chance, in [0, 1)."""
         self._table = table
         self._clock = clock
+        self._fraction = fraction
 
     def reserve(self, account: str, parts: int, rate: float, near: float) -> Slot:
         """The next slot of an account, if it begins within `near` seconds.
@@ -71,12 +76,12 @@ class RateSchedule:
 
     def _join(self, account: str, slot: Slot, near: float) -> Slot:
         """Behind what others have reserved."""
-        values = {":cost": slot.end - slot.begin, ":now": slot.begin, ":near": slot.begin + near}
+        now, cost = _milliseconds(slot.begin), self._cost(slot)
         item = self._table.update(
             (account, WHOLE_ACCOUNT),
             "SET nextFreeAt = nextFreeAt + :cost",
             ConditionExpression="nextFreeAt >= :now AND nextFreeAt <= :near",
-            ExpressionAttributeValues={name: _milliseconds(value) for name, value in values.items()},
+            ExpressionAttributeValues=_numbers({":cost": cost, ":now": now, ":near": now + _milliseconds(near)}),
             ReturnValues="UPDATED_NEW",
         )
         end = _free_at(item)
@@ -84,17 +89,28 @@ class RateSchedule:
 
     def _begin(self, account: str, slot: Slot) -> Slot:
         """Now, as nobody has reserved anything that is not over."""
+        now, cost = _milliseconds(slot.begin), self._cost(slot)
         self._table.update(
             (account, WHOLE_ACCOUNT),
             "SET nextFreeAt = :end",
             ConditionExpression="attribute_not_exists(nextFreeAt) OR nextFreeAt < :now",
-            ExpressionAttributeValues={":now": _milliseconds(slot.begin), ":end": _milliseconds(slot.end)},
+            ExpressionAttributeValues=_numbers({":now": now, ":end": now + cost}),
         )
         return slot
 
+    def _cost(self, slot: Slot) -> int:
+        """How many milliseconds a slot takes; a part of one is one or none, by chance. A single message has a slot of
+        its own, and what is always rounded off adds up: at 700 a second each would take 1 ms instead of 1.43.
+        """
+        return math.floor(round((slot.end - slot.begin) * 1_000, 3) + self._fraction())
 
-def _milliseconds(seconds: float) -> dict[str, str]:
-    return {"N": str(round(seconds * 1_000))}
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1_000)
+
+
+def _numbers(values: Mapping[str, int]) -> dict[str, dict[str, str]]:
+    return {name: {"N": str(value)} for name, value in values.items()}
 
 
 def _free_at(item: Item) -> float:

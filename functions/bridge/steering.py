@@ -32,7 +32,8 @@ class Steering:
         self._lock = threading.Lock()
         self._held: dict[Key, Control] = {}  # the few that are not running
         self._looks = 0
-        self._newest = 0
+        self._newest = 0  # of the looks that are over
+        self._noted: dict[Key, int] = {}  # how many looks there were when this worker decided something itself
 
     def look(self, keys: Iterable[Key]) -> dict[Key, Item] | None:
         """Read what was decided, with all else that is shared in these items; those that do not exist are left out.
@@ -52,13 +53,14 @@ class Steering:
             if number > self._newest:  # else a later look was quicker
                 self._newest = number
                 for key in wanted:
-                    self._note(key, control_of(items.get(key, {}), self._clock()))
+                    if number > self._noted.get(key, 0):
+                        self._note(key, control_of(items.get(key, {}), self._clock()))
         return items
 
     def note(self, key: Key, control: Control) -> None:
         """Know of a decision that this worker made itself."""
         with self._lock:
-            self._newest = self._looks  # what is being read at this moment may be older
+            self._noted[key] = self._looks  # what is being read of it at this moment may be older
             self._note(key, control)
 
     def state_of(self, message: Message) -> State:

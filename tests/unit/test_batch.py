@@ -19,7 +19,7 @@ from bridge.message_central import verdicts
 from bridge.send import TOO_OLD, Ending
 from bridge.worker_time import SHARE
 from tests.fakes.campaigns import breaker_in, look, shared_breaker
-from tests.fakes.faults import LOST_AFTER, Crash, silence
+from tests.fakes.faults import LOST_AFTER, LOST_BEFORE, Crash, silence
 from tests.fakes.values import ACCOUNT_ID, account, message
 from tests.unit.batches import SENDING, TIMEOUT, batch_of, left, run, waiting
 from tests.unit.harness import Bridge
@@ -442,6 +442,20 @@ def test_a_worker_that_cannot_start_all_its_threads_goes_on_with_those_that_it_h
     assert bridge.dynamodb.statuses() == ["sent"] * 5
     assert cannot_look.is_set()
     assert '"threads":1' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("waited_for", [False, True])
+def test_outcomes_are_written_though_no_more_threads_can_be_started(
+    bridge: Bridge,
+    monkeypatch: pytest.MonkeyPatch,
+    waited_for: bool,  # noqa: FBT001
+):
+    bridge.dynamodb.fail("batch_write_item", LOST_BEFORE)  # then each is written by itself
+    _threads(monkeypatch, most=1)
+
+    batch_of(bridge, [message(n) for n in range(3)], left(), waited_for=waited_for).run()
+
+    assert bridge.dynamodb.statuses() == ["sent"] * 3
 
 
 def test_a_worker_that_can_start_no_thread_fails_so_that_sqs_delivers_its_messages_again(

@@ -390,6 +390,22 @@ def test_a_look_that_was_under_way_does_not_undo_what_the_worker_itself_decided(
     assert state_known(bridge) is State.PAUSED
 
 
+def test_what_a_worker_decides_itself_hides_no_other_decision_that_is_being_read(bridge: Bridge):
+    stop(bridge)
+    steering = bridge.dispatcher.engine.steering
+    another = "ANOTHER", WHOLE_ACCOUNT
+
+    def meanwhile(point: str) -> None:
+        if point == "after batch_get_item":
+            steering.note(another, Control(State.PAUSED))
+
+    bridge.dynamodb.around = meanwhile
+    steering.look([(ACCOUNT_ID, campaign_key(CAMPAIGN)), another])
+
+    assert state_known(bridge) is State.STOPPED
+    assert steering.state_of(message(0, account="ANOTHER")) is State.PAUSED, "newer than what was read"
+
+
 # One message that CleverTap waits for
 
 

@@ -251,6 +251,18 @@ def test_without_time_no_token_is_asked_for_and_nobody_else_is_held_up(world: Wo
     assert isinstance(world.get(), Token)
 
 
+@pytest.mark.fault("name-lookup-hangs")
+def test_a_token_call_that_outlasts_its_worker_is_no_news_to_the_next_invocation(world: World):
+    world.transport.meanwhile = lambda _path: world.clock.sleep(11)  # a look-up that nothing interrupts
+    world.transport.token = NOT_SENT
+    assert world.get(seconds=10) == UNREACHED
+
+    world.transport.meanwhile = lambda _path: None
+    world.transport.token = answer(token=VENDOR_TOKEN)
+
+    assert isinstance(world.get(), Token)
+
+
 def test_a_refusal_is_remembered_for_30_s(world: World):
     world.transport.token = refuse()
     for _ in range(5):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bridge import times
@@ -134,9 +135,9 @@ class Log:
 
         recorded = Recorded()
         with ThreadPoolExecutor(max(1, min(RECORD_THREADS, len(rows)))) as pool:
-            for row, future in [(row, pool.submit(write, row)) for row in rows]:
+            for row, written in [(row, _begun(pool, write, row)) for row in rows]:
                 try:
-                    future.result()
+                    written()
                 except LogUnavailable:
                     recorded.unwritten.append(row)
                 except AlreadyClaimed as found:
@@ -259,3 +260,13 @@ class Log:
             if not pending:
                 break
         return list(pending.values())
+
+
+def _begun(pool: ThreadPoolExecutor, write: Callable[[Row], None], row: Row) -> Callable[[], None]:
+    """Have a thread write a row, and wait for it with what this gives. Where there can be no more threads, it is then
+    written here; and perhaps by a thread as well, which changes nothing.
+    """
+    try:
+        return pool.submit(write, row).result
+    except RuntimeError:
+        return partial(write, row)

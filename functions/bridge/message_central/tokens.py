@@ -147,15 +147,17 @@ class Tokens:
             token = self._renewed(refused, deadline) if refused else self._first(account, deadline)
         except NoToken as failure:
             self._tokens.pop(account.id, None)
-            self._remember(account, failure.outcome)
+            self._remember(account, failure.outcome, deadline)
             raise
         token = self._tokens[account.id] = replace(token, replaced=account)
         return token
 
-    def _remember(self, account: Account, outcome: Outcome) -> None:
-        if outcome.cause is not Cause.NO_TIME:  # others may have more
-            wait = RENEW_SECONDS if outcome.cause is Cause.CREDENTIALS else UNREACHED_SECONDS
-            self._failures[account.id] = _Failure(account, outcome, self._clock() + wait)
+    def _remember(self, account: Account, outcome: Outcome, deadline: Deadline) -> None:
+        cut_short = outcome.cause is Cause.UNREACHABLE and not deadline.remaining()
+        if cut_short or outcome.cause is Cause.NO_TIME:
+            return  # others may have more, above all those of a later invocation
+        wait = RENEW_SECONDS if outcome.cause is Cause.CREDENTIALS else UNREACHED_SECONDS
+        self._failures[account.id] = _Failure(account, outcome, self._clock() + wait)
 
     def _first(self, account: Account, deadline: Deadline) -> Token:
         """A token; if the credentials are refused, with those that the secret holds now."""

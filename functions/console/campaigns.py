@@ -42,7 +42,9 @@ class ControlChange:
 
 _CHANGES = {
     State.PAUSED: ControlChange("pause", "Pause", "Pause {}? Its messages wait until it is resumed, or expire."),
-    State.RUNNING: ControlChange("resume", "Resume", "Resume {}? What waits is sent."),
+    State.RUNNING: ControlChange(
+        "resume", "Resume", "Resume {}? What waits is sent; after a stop, what is not cancelled yet as well."
+    ),
     State.STOPPED: ControlChange("stop", "Stop", "Stop {}? What is not sent yet is cancelled, and CleverTap is told."),
 }
 

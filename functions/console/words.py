@@ -34,6 +34,8 @@ def percent(share: float) -> str:
 
 def rate(per_second: float) -> str:
     """Messages a second, to two digits where there are few."""
+    if per_second < 0.01:
+        return "<0.01"
     return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
 
 

@@ -216,6 +216,13 @@ def test_a_campaign_with_more_rows_than_were_accepted_is_shown_by_its_rows(page)
     assert figures(page.app_now.campaigns.list(ACCOUNT_ID)[0]).total == 7
 
 
+def test_a_rate_is_written_in_plain_digits_however_low_it_is(page):
+    page.count("42", accepted=3, delivered=3)
+    page.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "42"]["lastAt"] = {"S": "2026-12-01T01:00:00.000Z"}  # the last receipt
+
+    assert "Rate <0.01 messages a second, on average" in page.show({"view": "campaign", "campaign": "42"}).text
+
+
 def test_what_accept_rejected_takes_nothing_from_what_waits(page):
     page.count("42", accepted=900, delivered=200, rejected=100)
     page.dynamodb.tables[CAMPAIGNS][ACCOUNT_ID, "42"]["refused"] = {"N": "100"}

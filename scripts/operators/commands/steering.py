@@ -32,7 +32,8 @@ def pause(context: typer.Context, campaign: Campaign = None, *, note: Note = Non
 
 def resume(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:
     """Let a campaign go on that was paused or stopped."""
-    _change(context, campaign, State.RUNNING, note, "Resume {}.", yes=yes)
+    question = "Resume {}: what waits is sent; after a stop, what is not cancelled yet as well."
+    _change(context, campaign, State.RUNNING, note, question, yes=yes)
 
 
 def stop(context: typer.Context, campaign: Campaign = None, *, note: Note = None, yes: Yes = False) -> None:

@@ -70,10 +70,11 @@ def test_a_row_that_changed_meanwhile_is_left(bridge: Bridge, accepted_at: str):
     assert len(bridge.dynamodb.rows()) == 1
 
 
-def test_another_accounts_messages_are_not_forgotten(bridge: Bridge):
-    forget_number(bridge, row(0, accepted_at=OLD), row(0, accepted_at=OLD, account="OTHER"))
+@pytest.mark.parametrize("other", ["OTHER", f"{ACCOUNT_ID}-2"])
+def test_another_accounts_messages_are_not_forgotten(bridge: Bridge, other: str):
+    forget_number(bridge, row(0, accepted_at=OLD), row(0, accepted_at=OLD, account=other))
 
-    assert [one.account for one in bridge.dynamodb.rows()] == ["OTHER"]
+    assert [one.account for one in bridge.dynamodb.rows()] == [other]
 
 
 def test_a_copy_of_its_chunk_does_not_send_a_forgotten_message_again(bridge: Bridge):

@@ -28,11 +28,12 @@ def test_what_is_no_number_is_looked_up_as_it_came(written: str):
     assert recipient_of(written) == written
 
 
-def test_all_messages_of_an_account_to_a_number_are_found_the_newest_first(bridge: Bridge):
+@pytest.mark.parametrize("other", ["OTHER", f"{ACCOUNT_ID}-2"])
+def test_all_messages_of_an_account_to_a_number_are_found_the_newest_first(bridge: Bridge, other: str):
     bridge.dynamodb.page = 1
     bridge.dynamodb.put(row(1, "sent", accepted_at=at(1), message_id="first", text=text()))
     bridge.dynamodb.put(row(1, "expired", accepted_at=at(2), message_id="second"))
-    bridge.dynamodb.put(row(1, "sent", account="OTHER"))
+    bridge.dynamodb.put(row(1, "sent", account=other))
     bridge.dynamodb.put(row(2, "sent"))
 
     found = bridge.app_now.messages.to(number(1)[1:], ACCOUNT_ID)

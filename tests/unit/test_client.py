@@ -61,6 +61,17 @@ def test_the_send_call_is_the_contracts(world: World):
     ]
 
 
+@pytest.mark.parametrize(
+    ("country_code", "national"),
+    [("1", "4155550123"), ("44", "7400123456"), ("971", "501234567"), ("39", "0612345678")],
+)
+def test_a_number_is_cut_behind_its_own_countrys_code(world: World, country_code: str, national: str):
+    world.send(recipient=f"+{country_code}{national}", country_code=country_code)
+
+    [call] = world.transport.send_calls
+    assert (call["countryCode"], call["mobileNumber"]) == (country_code, national)
+
+
 @pytest.mark.parametrize("words", ["50% & a=b + c", "नमस्ते 😀", "two\nlines", "  ends with spaces  ", "ünï;code"])
 def test_a_text_arrives_as_it_was_written(world: World, words: str):
     world.send(text=words)

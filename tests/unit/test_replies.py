@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bridge import times
+from bridge.clevertap.seal import Seal
 from bridge.message_central.receipts import BESIDE_A_REPLY, MAX_TEXT, Unrecognised, read_receipts
 from tests.fakes.clevertap import answer
 from tests.fakes.faults import DENIED, LOST_BEFORE, THROTTLED, Fault
@@ -68,6 +69,16 @@ def test_clevertap_is_told_the_number_that_was_replied_to(harness: ReceiptHarnes
     assert harness.retry_parked() == []
 
     assert [item["toPhone"] for item in told(harness)] == ["5555"]
+
+
+def test_a_reply_to_a_message_that_came_encrypted_goes_back_encrypted_likewise(harness: ReceiptHarness):
+    harness.put(row(0, "delivered", encryption=str(Seal("key-1"))))
+
+    harness.post(reply())
+
+    [passed_on] = harness.passed_on
+    [item] = passed_on.chunk["items"]
+    assert item["encryption"] == str(Seal("key-1"))
 
 
 def test_replies_and_receipts_come_together_one_level_deep(harness: ReceiptHarness):

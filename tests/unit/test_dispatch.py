@@ -350,6 +350,18 @@ def test_a_message_that_always_fails_does_not_multiply(bridge: Bridge):
     assert queued(bridge) == []
 
 
+@pytest.mark.fault("row-malformed")
+def test_a_row_that_somebody_broke_fails_the_chunk_alone_that_carries_its_outcome(bridge: Bridge):
+    claim = bridge.log.new_claim(message(1), "w/1", report=True)
+    bridge.dynamodb.put(replace(claim.row, status=Status.DELIVERED))
+    bridge.dynamodb.items[claim.row.key]["segments"] = {"N": "1.5"}
+    carried = Chunk(ACCOUNT_ID, START, 0, [], [replace(claim.row, status=Status.SENT)])
+
+    assert bridge.dispatch(carried, chunk(1, first=2)) == [False, True]
+
+    assert {*bridge.vendor.sent} == {(message(2).recipient, message(2).message_id)}
+
+
 def test_a_chunk_that_failed_by_a_fault_of_ours_is_delivered_again_though_its_outcomes_are_queued(bridge: Bridge):
     bridge.vendor.script.extend([verdicts.SENT, RuntimeError()])
     bridge.dynamodb.fail("put_item", None, None)  # the claims; then the table is silent

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.aws import CALL_SECONDS
 from bridge.breaker import BATCH_FAILURES, FEW
 from bridge.campaigns.shared_breaker import FIRST_PROBE_SECONDS
 from bridge.chunk import Lane
@@ -267,6 +268,17 @@ def test_a_message_whose_claim_may_stand_is_sent_though_its_chunk_could_not_be_g
     assert bridge.dispatch(chunk(1)) == [True]
 
     assert bridge.dynamodb.statuses() == ["sent"]
+
+
+@pytest.mark.fault("out-of-time")
+def test_a_worker_without_time_begins_no_call_for_what_it_could_not_give_back(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))
+    bridge.sqs.down("send_message_batch", UNREACHED)
+    bridge.sqs.around = lambda point: bridge.clock.sleep(59 - CALL_SECONDS / 2) if "before" in point else None
+
+    assert bridge.dispatch(chunk(1), seconds=59) == [False]
+
+    assert bridge.dynamodb.calls["update_item"] == 0
 
 
 @pytest.mark.fault("bug")

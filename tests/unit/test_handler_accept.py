@@ -10,8 +10,20 @@ from urllib.parse import urlencode
 import pytest
 
 from bridge.authentication import GUESSES
+from bridge.message_central.tokens import RENEW_SECONDS
 from tests.fakes.faults import DENIED, LOST_AFTER, LOST_BEFORE, UNREACHED
-from tests.fakes.values import ACCOUNT_ID, API_KEY, CUSTOMER_ID, EMAIL, PASSWORD, message_id, number, secret, text
+from tests.fakes.values import (
+    ACCOUNT_ID,
+    API_KEY,
+    CUSTOMER_ID,
+    EMAIL,
+    PASSWORD,
+    VENDOR_TOKEN,
+    message_id,
+    number,
+    secret,
+    text,
+)
 from tests.fakes.vendor import MAYBE_SENT, NOT_SENT, answer
 from tests.unit.harness import KEY_HEADERS, Context, Handlers, metrics
 
@@ -63,6 +75,19 @@ def test_a_message_without_an_id_gets_one_that_is_told(handlers: Handlers):
     assert document["messageId"].startswith("bridge-")
     assert handlers.dynamodb.rows()[0].message_id == document["messageId"]
     assert handlers.dynamodb.rows()[0].report is False
+
+
+@pytest.mark.fault("credentials-refused")
+def test_a_changed_password_is_used_though_the_secret_with_the_old_one_is_remembered(handlers: Handlers):
+    key = base64.b64encode(b"the new password").decode()
+    given = answer(200, status=200, token=VENDOR_TOKEN)
+    handlers.transport.token = lambda fields: given if fields["key"] == key else answer(401, 401)
+    assert handlers.post(ONE)[1]["status"] == "queued"
+
+    handlers.secrets.secrets[NAME] = secret(password="the new password")
+    handlers.clock.sleep(RENEW_SECONDS)
+
+    assert handlers.post(ONE | {"messageId": message_id(2)})[1]["status"] == "sent"
 
 
 def test_one_message_while_the_vendor_cannot_be_reached_is_queued(handlers: Handlers):

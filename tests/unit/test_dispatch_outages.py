@@ -281,6 +281,17 @@ def test_a_worker_without_time_begins_no_call_for_what_it_could_not_give_back(br
     assert bridge.dynamodb.calls["update_item"] == 0
 
 
+@pytest.mark.fault("table-hangs")
+def test_a_table_that_does_not_answer_is_asked_once_for_what_could_not_be_given_back(bridge: Bridge):
+    bridge.dynamodb.fail("put_item", *silence(LOST_AFTER), *silence(LOST_AFTER))
+    bridge.dynamodb.down("update_item", UNREACHED)
+    bridge.sqs.down("send_message_batch", UNREACHED)
+
+    assert bridge.dispatch(chunk(2)) == [False]
+
+    assert bridge.dynamodb.calls["update_item"] == 1
+
+
 @pytest.mark.fault("bug")
 def test_a_message_whose_claim_may_stand_is_sent_though_another_of_its_chunk_failed_by_a_fault_of_ours(bridge: Bridge):
     bridge.dynamodb.fail("put_item", *silence(LOST_AFTER))

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = Path(".aws-sam/before")  # below it a directory for each stack
 
+STAYS = "WarmWritesPerSecond"
+"""The parameter that is not taken back: DynamoDB refuses to lower it, and with it the whole roll-back would fail. What
+is not given keeps its value.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -116,6 +121,7 @@ def _command(sam: str, settings: dict[str, Any], kept: Path) -> list[str]:
     parameters = json.loads((kept / "parameters.json").read_text())
     if "Deployment" in parameters:  # a gradual one would not begin while the alarm is on that this is made for
         parameters["Deployment"] = "AllAtOnce"
+    parameters.pop(STAYS, None)
     # In quotes: SAM overlooks an empty value without them, and CloudFormation would keep the one that is taken back.
     given = [f'ParameterKey={name},ParameterValue="{value}"' for name, value in parameters.items()]
     place = [f"--{name}={settings[name]}" for name in ("region", "profile") if name in settings]

@@ -18,6 +18,7 @@ _COMPARE = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+LONGEST = 4_096  # bytes of an expression
 Item = dict[str, dict[str, Any]]
 
 
@@ -236,6 +237,8 @@ def _plain(value: dict[str, Any]) -> Any:
 
 
 def _tokens(text: str) -> list[str]:
+    if len(text.encode()) > LONGEST:
+        raise invalid("an expression of more than 4 KB")
     tokens, at = [], 0
     text = text.rstrip()
     while at < len(text):

@@ -395,6 +395,19 @@ def test_what_could_not_be_dropped_is_dropped_the_next_time(counting: Count):
     assert counting.places() == {PLACE + SHARD}
 
 
+def test_more_places_than_fit_into_an_expression_are_dropped_bit_by_bit(counting: Count):
+    """A log of 100 partitions has 650 shards in a day, and a campaign that rests after it drops none."""
+    counting.give(messages(1))
+    old = {f"{PLACE}shardId-{n:020}-0a1b2c3d": {"S": f"{FIRST:040} {int(START)}"} for n in range(1_200)}
+    counting.item().update(old)
+    counting.clock.now += PLACE_SECONDS + 1
+
+    for n in range(1, 4):
+        assert counting.give(messages(1, start=n)) == []
+
+    assert counting.places() == {PLACE + SHARD}
+
+
 # ── Malformed ────────────────────────────────────────────────────────────────
 
 MALFORMED = {

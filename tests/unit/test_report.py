@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -160,6 +162,23 @@ def test_what_is_posted_has_the_documented_shape(harness: ReceiptHarness):
     [posted] = harness.clevertap.bodies
     judge(posted)
     assert [(call["event"], len(call["data"])) for call in posted] == [("delivered", 1), ("failed", len(ENDS) - 1)]
+
+
+def test_the_reports_of_fifty_accounts_keep_up_with_ten_million_messages_a_day(harness: ReceiptHarness):
+    """A new table's stream has four shards, each read one batch after the other, and each account takes a call."""
+    template = (Path(__file__).parents[2] / "template.yaml").read_text()
+    source = re.search(r" FinalMessages:\n.*?BatchSize: (\d+)", template, re.DOTALL)
+    assert source
+    accounts, shards, size = [f"ACCOUNT-{n}" for n in range(50)], 4, int(source[1])
+    for account in accounts:
+        harness.secrets.secrets[f"bridge/{account}"] = secret(callbackUrl=f"https://cb.example/{account}")
+    changes = [delivered(n, accounts[n % len(accounts)]) for n in range(size)]
+    harness.clevertap.seconds, begin = 0.35, harness.clock.now
+
+    assert harness.stream(*changes) == []
+
+    assert len(harness.clevertap.metas) == size
+    assert shards * size / (harness.clock.now - begin) > 10_000_000 / DAY_SECONDS
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])

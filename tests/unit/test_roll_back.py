@@ -102,6 +102,16 @@ def test_a_roll_back_is_not_held_up_by_the_alarm_that_it_is_made_for(project):
     assert sam.commands[0][-1] == 'ParameterKey=Deployment,ParameterValue="AllAtOnce"'
 
 
+def test_a_roll_back_does_not_lower_what_cannot_be_lowered(project):
+    # DynamoDB: "decreasing WarmThroughput is not supported". What SAM is not given keeps its value.
+    roll_back.keep(CloudFormation({"RetentionDays": "30", "WarmWritesPerSecond": "8000"}), "sms", project)
+    sam = Sam()
+    assert rolled_back(project, sam) == 0
+    (command,) = sam.commands
+    given = command[command.index("--parameter-overrides") + 1 :]
+    assert given == ['ParameterKey=RetentionDays,ParameterValue="30"']
+
+
 def test_a_version_that_knows_no_deployment_is_given_none(project):
     roll_back.keep(CloudFormation({"AccountId": "6K9"}), "sms", project)
     sam = Sam()

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bridge import times
@@ -37,6 +38,9 @@ ACCEPTED, ACCEPTED_PARTS = "accepted", "acceptedParts"
 REFUSED = "refused"
 """Rows of the log that were never accepted: so many of its rows are not among `accepted`."""
 FIRST_AT, LAST_AT = "firstAt", "lastAt"
+
+MOST_TIDIED = 500
+"""Attributes that are taken out of an item at once: their names have to fit into an expression's 4 KB."""
 
 _EXPIRES_AT = "expiresAt"
 _HELD = ({"S": "paused"}, {"S": "stopped"})
@@ -102,8 +106,9 @@ class Counters:
         return self._table.update(key, update.expression(), ReturnValues="ALL_NEW", **update.options())
 
     def _tidy(self, key: Key, item: Item) -> None:
-        """Take out what an item should not have any more. What fails here is done the next time."""
-        names = {f"#n{number}": name for number, name in enumerate(_needless(item, self._clock()))}
+        """Take out what an item should not have any more. What fails here, or is too much, is done the next time."""
+        needless = islice(_needless(item, self._clock()), MOST_TIDIED)
+        names = {f"#n{number}": name for number, name in enumerate(needless)}
         if names:
             with suppress(LogUnavailable):
                 self._table.update(key, f"REMOVE {', '.join(names)}", ExpressionAttributeNames=names)

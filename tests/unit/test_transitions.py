@@ -156,6 +156,14 @@ def test_a_message_that_is_not_queued_a_second_time_is_refused_anew():
     assert not holds(recordable(NOT_QUEUED), again), "a late repetition of the first changes nothing"
 
 
+def test_a_rejection_that_is_to_be_told_after_all_replaces_its_own_requests_row_and_no_later_ones():
+    told = replace(NOT_QUEUED, report=True)
+    later = replace(NOT_QUEUED, accepted_at=AGAIN, final_at="2026-11-24T10:05:09.000Z")
+
+    assert holds(recordable(told), NOT_QUEUED)
+    assert not holds(recordable(told), later)
+
+
 # A message that a person has sent again over its end
 
 END = "2026-11-24T11:00:00.000Z"

@@ -95,6 +95,15 @@ def test_one_of_another_account_touches_nothing(indexed: ReceiptHarness):
     assert indexed.counts["ReceiptsUnmatched"] == 1
 
 
+def test_of_two_accounts_messages_with_the_same_id_its_own_is_meant(indexed: ReceiptHarness):
+    indexed.put(row(0, account=OTHER_ACCOUNT, verification_id="v9"), row(1, verification_id="v9"))
+
+    indexed.post(bare(verificationId="v9"))
+
+    assert indexed.status(1) == "delivered"
+    assert indexed.dynamodb.statuses() == ["delivered", "sent"]
+
+
 @pytest.mark.fault("receipt-early")
 def test_one_that_comes_before_its_outcome_waits_for_it(indexed: ReceiptHarness):
     indexed.put(row(0, "sending"))

@@ -101,6 +101,7 @@ def test_without_an_answer_of_the_vendors_it_is_unknown_and_not_queued(bridge: B
 
     assert status(bridge) == "unknown"
     assert bridge.sqs.entries == []
+    assert bridge.counts() == {"MessagesUnknown": 1, "MessagesAccepted": 1}
 
 
 @pytest.mark.fault("vendor-down")

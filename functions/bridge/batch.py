@@ -292,6 +292,7 @@ class Batch:
         elif isinstance(result, Exception):
             # A fault of ours: the chunk comes again, and in the end to the dead letters.
             logger.error("a message failed: its chunk is retried, then dead-lettered", **fault_of(result))
+            self._invocation.metrics.add(job.message.account, "Faults")
             job.leftovers.failed = True
             self._end(job, SendResult(Ending.IN_FLIGHT, job.message, busy_for=times.FIRST_RETRY_SECONDS))
         else:

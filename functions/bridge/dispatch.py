@@ -61,6 +61,7 @@ class Dispatcher:
             with leftovers.guard():
                 self._record(leftovers, batch.sending)
                 self._add(leftovers, batch, invocation)
+            invocation.metrics.add(leftovers.chunk.account, "Faults", int(leftovers.failed))
         batch.run()
         self._give_back(everything, invocation.deadline)
         return [not leftovers.failed for leftovers in everything]

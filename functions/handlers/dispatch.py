@@ -22,6 +22,7 @@ def dispatch(dispatcher: Dispatcher, event: dict[str, Any], invocation: Invocati
     """Process the chunks of one SQS event; those that failed are named, and delivered again."""
     chunks = {record["messageId"]: _chunk(record) for record in event["Records"]}
     readable = {name: chunk for name, chunk in chunks.items() if chunk}
+    invocation.metrics.add("-", "Faults", len(chunks) - len(readable))  # nobody can tell whose they are
     done = dispatcher.dispatch(list(readable.values()), invocation)
     failed = {*chunks} - {name for name, finished in zip(readable, done, strict=True) if finished}
     logger.info(

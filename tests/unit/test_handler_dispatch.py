@@ -37,6 +37,25 @@ def test_a_malformed_chunk_fails_alone(handlers: Handlers, broken: str):
     assert handlers.dynamodb.statuses() == ["sent"] * 3
 
 
+@pytest.mark.fault("bug")
+@pytest.mark.parametrize("where", ["a message", "a chunk", "a body"])
+def test_a_fault_of_ours_is_counted_at_once_and_not_when_its_chunk_is_a_dead_letter(
+    handlers: Handlers, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    if where == "a message":
+        monkeypatch.setattr("bridge.send.Sender.send", fails)
+    elif where == "a chunk":
+        monkeypatch.setattr("bridge.batch.Batch.add", fails)
+    given = "no json" if where == "a body" else body(handlers, 1)
+
+    assert handlers.work(given) == ["sqs-0"]
+
+    assert '"Faults":[1.0]' in capsys.readouterr().out
+
+
 def test_all_malformed_chunks_fail(handlers: Handlers):
     assert handlers.work("x", "y") == ["sqs-0", "sqs-1"]
 

@@ -216,6 +216,11 @@ def test_the_dashboard_names_the_account_where_an_alarm_says_that_it_does():
     assert {metric for alarm in saying for metric in checks.watched(alarm)} - checks.searched(TEMPLATE) == set()
 
 
+def test_a_fault_that_fails_a_chunk_alone_raises_the_alarm_of_dispatch_which_a_gradual_deployment_looks_at():
+    alarms = checks.of_type(TEMPLATE, "AWS::CloudWatch::Alarm")
+    assert checks.watched(alarms["DispatchErrorsAlarm"]) == {"Errors", "Faults"}
+
+
 def test_the_saved_query_asks_for_all_that_messages_are_rejected_for():
     queries = checks.of_type(TEMPLATE, "AWS::Logs::QueryDefinition")
     assert {*re.findall(r"`failures\.([^`]+)`", queries["WhyRejected"]["QueryString"])} == REJECTING

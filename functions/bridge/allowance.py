@@ -12,6 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge import times
 from bridge.campaigns.control import announce
 from bridge.campaigns.daily_cap import CapReached, Grant
 from bridge.campaigns.schedule import Slot
@@ -147,6 +148,8 @@ class Allowance:
         """Why what is left did not begin, and in how many seconds to look again; None: for another reason."""
         if self._reached:
             return Cause.PAUSED, 0.0
+        if self._given_up:  # at once it would fail again, and the chunk go round and round
+            return Cause.NO_TIME, times.FIRST_RETRY_SECONDS
         wait = self._ask_at - self._limits.clock()
         return (Cause.ACCOUNT_RATE, wait) if wait > 0 else None
 
@@ -159,6 +162,8 @@ class Allowance:
             metrics.add(self._account.id, "DailyCapAlmostReached")
         if self._reached:
             self._tell(self._reached, metrics)
+        if self._given_up:
+            metrics.add(self._account.id, "Faults")
         counted = [grant for grant in self._grants if grant.day]
         uncounted = sum(grant.parts for grant in self._grants if not grant.day)
         unsent = self._of_day - uncounted  # at least so many of those that were counted

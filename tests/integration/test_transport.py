@@ -97,10 +97,12 @@ def test_one_connection_serves_one_request_after_the_other(serving):
     server = serving(answering(OK))
     transport = transport_to(server.port)
 
-    for _ in range(5):
-        assert post(transport) == Response(200, b"{}")
+    for number in range(5):
+        assert post(transport, body=f"message={number}") == Response(200, b"{}")
 
     assert server.connections == 1
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+    assert bodies == [b"message=%d" % number for number in range(5)]
 
 
 # It surely never got there

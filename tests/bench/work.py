@@ -58,8 +58,8 @@ DISPATCHED = 10 * world.THREADS  # messages a round
 TLS_ROUNDS = 6
 MOST_ACCEPT = 4.2
 """0.05 ms a record where the bare one takes 0.012, as on the machine of 2026-11-23."""
-# Of what comes after a message: processes, one after the other, and rounds in each by how many come at once. One process
-# may be luckier than another by a fifth, and the more so the less the stub's core is always the same.
+# Of what comes after a message: processes, one after the other, and rounds in each by how many come at once. One
+# process may be luckier than another by a fifth, and the more so the less the stub's core is always the same.
 LUCK = 3
 ROUNDS = {"receive": {1: 9, 100: 4}, "report": {1: 9, 100: 20}, "count": {1_000: 20}}
 
@@ -104,9 +104,8 @@ def _dispatch(built: Artifacts, latency: int) -> Iterator[Line]:
     ours, bare, *plain = together(runs).values()
     yield _of_bare(part, ours, bare, OF_BARE[latency])
     for its in plain:
-        if not latency:  # what it costs to wake up after each wait is the machine's, and changes by half
-            yield _cheaper(part, ours, its)
-        yield _faster(part, ours, its)
+        # What it costs to wake up after each wait, and how fast a stub without waits is called, is the machine's.
+        yield _faster(part, ours, its) if latency else _cheaper(part, ours, its)
     yield Line(part, "stub's share of one core", f"{stub_share(ours):.0%}", f"bare loop: {stub_share(bare):.0%}")
 
 

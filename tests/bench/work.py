@@ -50,7 +50,7 @@ class Turns(NamedTuple):
 DISPATCH = {0: Turns(10, 60), 60: Turns(8, 4), SCALE_MS: Turns(3, 0)}
 SLOW_PROCESSES = 6  # at once, where the vendor takes most of the time: three with each contestant
 # With limits and without them: rounds by the vendor's latency in ms. All at the same time, as the last mostly waits.
-LIMITED = {0: 10, 60: 10, SCALE_MS: 3}
+LIMITED = {0: 10, 60: 10, SCALE_MS: 6}
 MOST_FOR_LIMITS = 1.10
 OF_BARE = {0: 0.45, 60: 0.50, SCALE_MS: 0.50}
 """The least that dispatch is to reach of the bare loop's messages per CPU-second."""

@@ -26,7 +26,15 @@ def connect(host: str, port: int | None, left: Callable[[], float]) -> socket.so
         except OSError as error:
             failure = error
         else:
-            channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            channel.settimeout(left())
-            return channel
+            return _ready(channel, left)
     raise failure
+
+
+def _ready(channel: socket.socket, left: Callable[[], float]) -> socket.socket:
+    try:
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        channel.settimeout(left())
+    except OSError:  # above all: no time is left
+        channel.close()
+        raise
+    return channel

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge import tls
+from bridge.addresses import connect
 from bridge.aws import Aws
 from bridge.aws_api import botocore_settings, route
 from bridge.aws_api.connections import IDLE_SECONDS, Connections
@@ -176,6 +177,22 @@ def test_where_no_address_answers_a_call_takes_no_longer_than_with_one(monkeypat
     with pytest.raises(AwsUnreached, match="TimeoutError"):
         Connections(connector("http://aws.example"), time.time).exchange(REQUEST)
     assert 0 < sum(waited) <= route.CONNECT_SECONDS
+
+
+def test_a_connection_for_which_no_time_is_left_is_closed():
+    times = iter([1.0])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        with pytest.raises(TimeoutError) as raised:  # holds on to the frames, and with them to what they left open
+            connect("127.0.0.1", listener.getsockname()[1], lambda: next(times, None) or late())
+        channel, _ = listener.accept()
+        with channel:
+            channel.settimeout(5)
+            assert channel.recv(1) == b"", raised
+
+
+def late() -> float:
+    raise TimeoutError
 
 
 def addresses(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[float]:

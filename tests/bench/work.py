@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from tests.bench.artifact import Artifacts
     from tests.bench.measure import Round
 
+    Pair = tuple[Round, Round]
+
 AWS_MS = 5.0  # DynamoDB's answer, where the vendor takes any time at all
-PROCESSES = 2  # one may be luckier than another with its threads
+PROCESSES = 4  # one may be luckier than another with its threads, by a tenth
 SCALE_MS = 350
 WORKERS = (1, 4)  # two cores carry no more of them, and the stub
 MESSAGES = 1_000
 # Rounds that an old process and a young one have behind them, messages in each, and rounds at the same time.
 OLD_ROUNDS, YOUNG_ROUNDS, GROWTH_MESSAGES = 200, 2, 500
-GROWTH_ROUNDS = {"accept": 40, "dispatch": 10}  # a round of accept is short
+GROWTH_ROUNDS = {"accept": 14, "dispatch": 4}  # beside each young process; a round of accept is short
+YOUNG_ONES = 3  # one after the other, beside the same old one
 MOST_GROWTH = 1.03
 ONE_CORE = 0  # an old process and a young one are compared on it, and the old one grows old there
 FREE_CORE = 1  # beside it, for those who take turns
@@ -47,21 +50,22 @@ class Turns(NamedTuple):
 
 
 # By the vendor's latency in ms. Rounds are many and short: those who take turns are compared round by round.
-DISPATCH = {0: Turns(10, 60), 60: Turns(8, 4), SCALE_MS: Turns(3, 0)}
+DISPATCH = {0: Turns(5, 60), 60: Turns(4, 4), SCALE_MS: Turns(3, 0)}
 SLOW_PROCESSES = 6  # at once, where the vendor takes most of the time: three with each contestant
-# With limits and without them: rounds by the vendor's latency in ms. All at the same time, as the last mostly waits.
-LIMITED = {0: 10, 60: 10, SCALE_MS: 6}
+# With limits and without them: rounds of each of two pairs of processes, by the vendor's latency in ms. All at the same
+# time, as the last mostly waits.
+LIMITED, LIMITED_PAIRS = {0: 6, 60: 6, SCALE_MS: 4}, 2
 MOST_FOR_LIMITS = 1.10
 OF_BARE = {0: 0.45, 60: 0.50, SCALE_MS: 0.50}
 """The least that dispatch is to reach of the bare loop's messages per CPU-second."""
 DISPATCHED = 10 * world.THREADS  # messages a round
-TLS_ROUNDS = 6
+TLS_ROUNDS = 3
 MOST_ACCEPT = 4.2
 """0.05 ms a record where the bare one takes 0.012, as on the machine of 2026-11-23."""
-# Of what comes after a message: processes, one after the other, and rounds in each by how many come at once. One
-# process may be luckier than another by a fifth, and the more so the less the stub's core is always the same.
-LUCK = 3
-ROUNDS = {"receive": {1: 9, 100: 4}, "report": {1: 9, 100: 20}, "count": {1_000: 20}}
+# Of what comes after a message: processes, one after the other, as one may be luckier than another by a fifth; and
+# rounds in each by how many come at once.
+LUCK = 6
+ROUNDS = {"receive": {1: 5, 100: 3}, "report": {1: 5, 100: 10}, "count": {1_000: 10}}
 
 
 def accept(built: Artifacts) -> Iterator[Line]:
@@ -201,17 +205,24 @@ def limits(built: Artifacts) -> Iterator[Line]:
 
 
 def _limited(built: Artifacts, latency: int, rounds: int, place: int) -> tuple[list[Round], list[Round]]:
+    pairs: list[Pair] = []
     with Stub(latency, AWS_MS if latency else 0.0) as stub, on_core(place):
         begin = partial(GoesOn, built, stub.url, "dispatch", DISPATCHED, 1)
-        with begin(name=world.LIMITED_DISPATCH) as limited, begin() as ours:
-            return _side_by_side(limited, ours, rounds)
+        for _ in range(LIMITED_PAIRS):
+            with begin(name=world.LIMITED_DISPATCH) as limited, begin() as ours:
+                pairs += _side_by_side(limited, ours, rounds)
+    return _apart(pairs)
 
 
-def _side_by_side(one: GoesOn, other: GoesOn, rounds: int) -> tuple[list[Round], list[Round]]:
+def _side_by_side(one: GoesOn, other: GoesOn, rounds: int) -> list[Pair]:
     """Rounds of both, each of which they begin together."""
     with ThreadPoolExecutor() as pool:
-        pairs = [[*pool.map(GoesOn.round, (one, other))] for _ in range(rounds)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return [(first, second) for first, second in (pool.map(GoesOn.round, (one, other)) for _ in range(rounds))]
+
+
+def _apart(pairs: list[Pair]) -> tuple[list[Round], list[Round]]:
+    """The rounds of the first, and those of the second."""
+    return [one for one, _ in pairs], [other for _, other in pairs]
 
 
 def growing(built: Artifacts) -> Iterator[Line]:
@@ -232,12 +243,14 @@ def growth(built: Artifacts) -> Iterator[Line]:
     """A process that went on and on, beside a young one at the same time: cost and memory must not grow."""
     for function, rounds in GROWTH_ROUNDS.items():
         stub, old = _growing[function]
-        with on_core(ONE_CORE):
-            new = GoesOn(built, stub.url, function, GROWTH_MESSAGES, YOUNG_ROUNDS)
-        with new as young:
-            old.round()  # once it is old
-            found = _side_by_side(old, young, rounds)
-        yield _grown(function, *found)
+        old.round()  # once it is old
+        pairs: list[Pair] = []
+        for _ in range(YOUNG_ONES):
+            with on_core(ONE_CORE):
+                new = GoesOn(built, stub.url, function, GROWTH_MESSAGES, YOUNG_ROUNDS)
+            with new as young:
+                pairs += _side_by_side(old, young, rounds)
+        yield _grown(function, *_apart(pairs))
 
 
 def _grown(function: str, old: list[Round], young: list[Round]) -> Line:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.bench.measure import Round
 
 
+SMALL = 0.2
+"""A ratio under it has three decimals, as two would be 5 % apart."""
 figures: dict[str, float] = {}
 """What later parts reckon with of earlier ones: seconds."""
 
@@ -67,7 +69,7 @@ def text(lines: Sequence[Line]) -> str:
 
 
 def _compared(line: Line) -> str:
-    ratio = "" if line.ratio is None else f"**{line.ratio:.2f}**"
+    ratio = "" if line.ratio is None else f"**{line.ratio:.{3 if line.ratio < SMALL else 2}f}**"
     mark = {True: ", met", False: ", MISSED", None: ""}[line.met]
     words = [f"{line.compared}:" if line.compared and ratio else line.compared, ratio]
     target = f"({line.target}{mark})" if line.target else ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Pair = tuple[Round, Round]
 
 AWS_MS = 5.0  # DynamoDB's answer, where the vendor takes any time at all
-PROCESSES = 4  # one may be luckier than another with its threads, by a tenth
+PROCESSES = 3  # one may be luckier than another with its threads, by a tenth
 SCALE_MS = 350
 WORKERS = (1, 4)  # two cores carry no more of them, and the stub
 MESSAGES = 1_000
@@ -54,7 +54,7 @@ DISPATCH = {0: Turns(5, 60), 60: Turns(4, 4), SCALE_MS: Turns(3, 0)}
 SLOW_PROCESSES = 6  # at once, where the vendor takes most of the time: three with each contestant
 # With limits and without them: rounds of each of two pairs of processes, by the vendor's latency in ms. All at the same
 # time, as the last mostly waits.
-LIMITED, LIMITED_PAIRS = {0: 6, 60: 6, SCALE_MS: 4}, 2
+LIMITED, LIMITED_PAIRS = {0: 5, 60: 5, SCALE_MS: 3}, 2
 MOST_FOR_LIMITS = 1.10
 OF_BARE = {0: 0.45, 60: 0.50, SCALE_MS: 0.50}
 """The least that dispatch is to reach of the bare loop's messages per CPU-second."""
@@ -64,7 +64,7 @@ MOST_ACCEPT = 4.2
 """0.05 ms a record where the bare one takes 0.012, as on the machine of 2026-11-23."""
 # Of what comes after a message: processes, one after the other, as one may be luckier than another by a fifth; and
 # rounds in each by how many come at once.
-LUCK = 6
+LUCK = 5
 ROUNDS = {"receive": {1: 5, 100: 3}, "report": {1: 5, 100: 10}, "count": {1_000: 10}}
 
 

@@ -328,7 +328,9 @@ def test_a_message_that_could_not_be_forbidden_and_is_sent_counts_as_accepted_th
 
 @pytest.mark.fault("accepted-uncounted")
 @pytest.mark.parametrize("fault", [UNREACHED, LOST_AFTER, DENIED])
-def test_messages_that_cannot_be_counted_are_accepted_all_the_same(bridge: Bridge, fault: Fault):
+def test_messages_that_cannot_be_counted_are_accepted_all_the_same(
+    bridge: Bridge, fault: Fault, capsys: pytest.CaptureFixture[str]
+):
     bridge.dynamodb.down("update_item", fault)
 
     answer = bridge.post([*of_campaign("1", 1, 2), *of_campaign("2", 3)])
@@ -336,6 +338,7 @@ def test_messages_that_cannot_be_counted_are_accepted_all_the_same(bridge: Bridg
     assert (answer.status, answer.body["accepted"]) == (HTTPStatus.OK, 3)
     assert bridge.dynamodb.calls["update_item"] == 1, "the others would wait for the same"
     assert bridge.counts()["AcceptedUncounted"] == 3
+    assert "accepted messages not counted" in capsys.readouterr().out
 
 
 def test_however_many_campaigns_have_to_be_counted_rejected_records_are_written_down(bridge: Bridge):

@@ -105,6 +105,7 @@ def test_a_worker_gives_up_when_others_have_what_is_near(bridge: Bridge):
     held = last.held_by()
     assert held
     assert held[0] is Cause.ACCOUNT_RATE
+    assert 0 < held[1] <= 1.0 + ASK_SECONDS
 
 
 def test_a_worker_that_has_a_slot_waits_for_it(bridge: Bridge):

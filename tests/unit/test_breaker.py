@@ -393,10 +393,11 @@ def test_failures_of_messages_in_flight_when_it_opened_are_no_evidence_later(wor
 
 
 @pytest.mark.fault("breaker-unreadable")
-def test_a_worker_that_cannot_read_decides_alone(workers: Workers):
+def test_a_worker_that_cannot_read_decides_alone(workers: Workers, capsys: pytest.CaptureFixture[str]):
     workers.dynamodb.down("batch_get_item", UNREACHED)
 
     assert workers.new().mode is Mode.ALL
+    assert "shared breaker not available: this worker decides alone" in capsys.readouterr().out
 
 
 @pytest.mark.fault("breaker-unreadable")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.breaker import FEW, Breaker, Mode
+from bridge.campaigns.control import State
 from bridge.campaigns.shared_breaker import BreakerState, Level
 from bridge.deal import LONGEST_WAIT_SECONDS, Deal, Guard, Job, Line
 from bridge.leftovers import Leftovers
@@ -105,6 +106,22 @@ def test_jobs_begin_in_their_order_and_each_once(table: Table):
 
     assert [one.message for one in begun] == [message(n, account="A") for n in range(3)]
     assert deal.take() is None
+
+
+def test_what_is_paused_or_stopped_leaves_the_line_of_an_account_that_waits(table: Table):
+    line = table.probing(3)
+    running, paused, stopped = line.jobs
+    for one in line.jobs:
+        one.cancel = one.run
+    states = {running: State.RUNNING, paused: State.PAUSED, stopped: State.STOPPED}
+    deal = table.deal(line)
+
+    assert deal.withdraw({one.message: state for one, state in states.items()}.__getitem__) == [paused]
+
+    assert [*line.jobs] == [running]
+    assert [deal.take(), deal.take()] == [(line, None), (table.for_the_log, stopped)], (
+        "one probes; a cancellation waits for none"
+    )
 
 
 def test_no_jobs_are_none_at_once(table: Table):

@@ -355,7 +355,7 @@ def test_what_clevertap_does_not_take_is_posted_after_ten_minutes(
     assert "callbackUrl" not in capsys.readouterr().out, "nobody has to fix anything"
 
 
-def test_the_waits_double_and_the_last_try_is_after_a_day(harness: ReceiptHarness):
+def test_the_waits_double_and_the_last_try_is_after_a_day(harness: ReceiptHarness, capsys: pytest.CaptureFixture[str]):
     harness.clevertap.default = DOWN
     harness.stream(delivered())
     tried: list[float] = []
@@ -370,6 +370,7 @@ def test_the_waits_double_and_the_last_try_is_after_a_day(harness: ReceiptHarnes
     # After 10 minutes, then 20, 40 … more; the last one not later than a day after the first.
     assert tried == [600, 1_800, 4_200, 9_000, 18_600, 37_800, 76_200, DAY_SECONDS]
     assert failed == ["sqs-0"], "SQS makes it a dead letter"
+    assert "reports not accepted for a day: dead-lettered" in capsys.readouterr().out
 
 
 def test_no_delay_is_longer_than_sqs_can_hold_and_nothing_is_posted_before_its_time(harness: ReceiptHarness):

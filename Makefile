@@ -14,9 +14,9 @@ STACK ?= clevertap-sms
 ENV ?= default
 export SAM_CLI_TELEMETRY := 0
 # Two workers for each core, as tests wait for a third of their time.
-WORKERS := $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
+WORKERS = $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 # A file's tests stay together: what starts servers starts them once. In their own order: the slow files come first.
-ON_ALL_CORES := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+ON_ALL_CORES = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run unit unit-on-runtime integration test check faults simulate contract browser deployment e2e bench build runtime quota deploy rollback validate form pictures lock clean
 
